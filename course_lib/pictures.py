@@ -1,0 +1,329 @@
+"""Load, show and describe pictures, charts and tables; lesson 1 introduces it, every lesson draws with it."""
+
+import base64
+import contextlib
+import html
+import io
+import os
+import re
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.errors import CourseError
+
+Pictures = Tensor | Sequence[Tensor]
+Labels = str | Sequence[str] | None
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+# One look for every figure: a white ground (so dark mode hides nothing), one ink, one size of type, one palette: Okabe
+# and Ito's, which colour-blind readers can tell apart, the palest last; a marker and a dash go with each colour.
+INK, TYPE = "#222222", 18
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (8, 2, 2, 2, 2, 2)), (0, (1, 3)), (0, (10, 4)), (0, (4, 1, 1, 1)))
+
+EXAMPLES = {"cat": "chelsea", "coffee": "coffee", "astronaut": "astronaut", "rocket": "rocket"}
+MOST_PIXELS = 150_000_000  # about 1.5 GB while such a picture is read
+
+
+def load_photo(source: str | Path | bytes, *, size: int = 96) -> Tensor:
+    """Read a photo from a file, or from the bytes of an uploaded one: the square in its middle, `size` pixels wide.
+
+    Returns 1 x 3 x size x size in [-1, 1].  The photo is turned upright as its camera noted; what is transparent
+    becomes white; an animation gives its first frame.
+    Raises CourseError if there is no such picture, it can't be read, or it has more than 150 million pixels.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    given: Any = source
+    uploaded = isinstance(given, bytes | bytearray | memoryview)
+    if not uploaded and not isinstance(given, str | os.PathLike):
+        raise CourseError(f"{type(given).__name__} is no photo: give load_photo the name of a file, or its bytes.")
+    name = "the uploaded file" if uploaded else f"'{given}'"
+    try:
+        path = None if uploaded else Path(given).expanduser()
+        if path and path.is_dir():
+            raise CourseError(f"{name} is a folder: give the name of a picture inside it.")
+        with path.open("rb") if path else io.BytesIO(given) as file, warnings.catch_warnings(action="ignore"):
+            if not file.read(1):
+                raise CourseError(f"{name} is empty (0 bytes): copy or download it again.")
+            file.seek(0)
+            with Image.open(file) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise Image.DecompressionBombError
+                if image.mode in ("F", "LAB") or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+                    raise CourseError(f"{name} has a rare kind of pixel ({image.mode}): save it as PNG or JPEG first.")
+                return _square(image, size)
+    except CourseError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        wrong = f"there is no file {name}: check the spelling, or give its whole path."
+    except PermissionError:
+        wrong = f"you may not read {name}: change its permissions, or copy it to your own folder."
+    except Image.DecompressionBombError:
+        wrong = f"{name} has over {MOST_PIXELS // 10**6} million pixels: make it smaller in a picture editor first."
+    except UnidentifiedImageError:
+        wrong = f"{name} is not a picture that can be read here: save it as PNG or JPEG first."
+    except Exception as error:  # Pillow's many decoders raise what they like
+        cause = getattr(error, "strerror", None) or "cut short or damaged"
+        wrong = f"{name} can't be read ({cause}): copy or download it again."
+    raise CourseError(wrong)
+
+
+def example_photo(name: str = "cat", *, size: int = 96) -> Tensor:
+    """One of scikit-image's own photos, which need no network: cat, coffee, astronaut or rocket.
+
+    Returns 1 x 3 x size x size in [-1, 1], the square in the middle.  Raises CourseError for another name.
+    """
+    if name not in EXAMPLES:
+        raise CourseError(f"there is no example photo '{name}': choose from {', '.join(EXAMPLES)}.")
+    import skimage.data
+    from PIL import Image
+
+    return _square(Image.fromarray(getattr(skimage.data, EXAMPLES[name])()), size)
+
+
+def _square(image: "PIL.Image.Image", size: int) -> Tensor:
+    """The middle square of a picture of any kind, upright, on white; a large one is copied as little as can be."""
+    from PIL import Image, ImageOps
+
+    if isinstance(size, float) or size not in range(1, 4097):
+        raise CourseError(f"a photo can't be {size} pixels wide: choose a whole number from 1 to 4096.")
+    image.draft(None, (4 * size, 4 * size))  # lets a JPEG decode small
+    image.load()
+    deep = image.mode.startswith("I")  # 16 bits of grey, which Pillow's own conversion clips to white
+    if deep or image.mode in ("1", "P", "PA") or "transparency" in image.info:
+        image = image.convert("I" if deep else "RGBA")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    small = image.resize((size, size), Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+    with contextlib.suppress(Exception):  # camera notes that can't be read leave the photo as it lies
+        small = ImageOps.exif_transpose(small)
+    if deep:
+        small = small.point(lambda level: level * (1 / 257) + 0.5).convert("L")
+    white = Image.new("RGBA", small.size, "white")
+    pixels = np.array(Image.alpha_composite(white, small.convert("RGBA")).convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
+
+
+def to_pixels(pictures: Pictures) -> np.ndarray:
+    """Turn pictures in [-1, 1] (clipped) into the bytes that a file holds: uint8, B x H x W x 3.
+
+    pictures: B x 3 x H x W, 3 x H x W, or a list of such of one size, on any device.
+    Raises CourseError if they have another shape or type, or hold NaN or infinity.
+    """
+    given = pictures if isinstance(pictures, list | tuple) else [pictures]
+    parts = [part[None] if part.ndim == 3 else part for part in map(torch.as_tensor, given)]
+    sizes = {part.shape[2:] for part in parts}
+    if len(sizes) != 1 or any(part.ndim != 4 or part.shape[1] != 3 or not part.numel() for part in parts):
+        shapes = ", ".join(dict.fromkeys(" x ".join(map(str, part.shape)) for part in parts)) or "none"
+        raise CourseError(f"pictures must be B x 3 x H x W and of one size, but these are {shapes}: reshape them.")
+    if not all(part.is_floating_point() for part in parts):
+        raise CourseError(f"pictures must be floats in [-1, 1], but these are {parts[0].dtype}: convert them first.")
+    batch = torch.cat([part.float().cpu() for part in parts])
+    if not batch.isfinite().all():
+        raise CourseError("a picture holds NaN or infinity: look at the step that made it.")
+    return ((batch.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+@dataclass(frozen=True, repr=False)
+class Figure:
+    """A picture with the text that describes it: a notebook shows the picture, a screen reader reads the text."""
+
+    about: str
+    data: bytes
+    mime: str = "image/png"
+    width: int | None = None  # in CSS pixels; None leaves the picture its own
+    style: str = "max-width:100%"
+
+    @property
+    def html(self) -> str:
+        """An <img> that holds the picture itself and, as alternative text, the description."""
+        width = f' width="{self.width}"' if self.width else ""
+        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
+        return f'<img alt="{html.escape(self.about)}"{width} style="{self.style}" src="{source}">'
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.about
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
+        beside = Path(path).with_name(Path(path).name + ".part")
+        try:
+            beside.write_bytes(self.data)
+            beside.replace(path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
+
+
+def show(
+    pictures: Pictures, *, about: str, labels: Labels = None, columns: int | None = None, width: int | None = None
+) -> Figure:
+    """Draw pictures side by side, each over its label, small ones enlarged pixel by pixel.
+
+    pictures: B x 3 x H x W in [-1, 1] (clipped), or a list of such.  labels: a text for each, or one text in which {}
+    becomes the picture's number, from 0.  columns: pictures in a row, at most 8 if not said.  width: in CSS pixels.
+    Raises CourseError if a picture or the number of labels is wrong, or `about` is empty.
+    """
+    _need_about(about)
+    pixels = to_pixels(pictures)
+    columns = max(1, min(len(pixels), columns or 8))
+    wide = pixels.shape[2]
+    sheet, _ = _sheet(pixels, labels, columns, max(1, min(320 // wide, 800 // (columns * wide))), TYPE)
+    file = io.BytesIO()
+    sheet.save(file, "PNG")
+    return Figure(about, file.getvalue(), width=width)
+
+
+def animate(frames: Pictures, *, about: str, labels: Labels = None, seconds: float = 4.0) -> Figure:
+    """Play pictures one after the other in `seconds`, hold the last for two more, and begin again.
+
+    frames: T x 3 x H x W in [-1, 1] (clipped).  labels: as for `show`.  A line below grows as the animation plays.
+    Stored as WebP, coarsely (51 frames of 96 pixels in 250 kB), so that noise stays small.
+    Raises CourseError as `show` does, or if `seconds` is not above 0.
+    """
+    _need_about(about)
+    if not seconds > 0:
+        raise CourseError("an animation must take some time: give seconds above 0.")
+    pixels = to_pixels(frames)
+    sheet, tall = _sheet(pixels, labels, 1, 1, 12)
+    stills = [sheet.crop((0, i * tall, sheet.width, (i + 1) * tall)) for i in range(len(pixels))]
+    for i, still in enumerate(stills, 1):  # the line also keeps the encoder from dropping a frame much like the last
+        still.paste(INK, (0, tall - 2, round(i / len(stills) * sheet.width), tall))
+    pauses = [max(1, round(1000 * seconds / len(stills)))] * len(stills)
+    pauses[-1] += 2000
+    file = io.BytesIO()
+    stills[0].save(file, "WEBP", save_all=True, append_images=stills[1:], duration=pauses, loop=0, quality=70)
+    style = "max-width:100%;image-rendering:pixelated"
+    return Figure(about, file.getvalue(), "image/webp", max(1, 330 // sheet.width) * sheet.width, style)
+
+
+def chart(lines: Mapping[str, tuple[Any, Any]], *, x: str, y: str, about: str) -> Figure:
+    """Draw up to eight lines over named axes.
+
+    lines: name -> (xs, ys), numbers in lists, arrays or tensors.  x, y: what the axes show, with the unit.
+    Raises CourseError if there are no lines or over eight, a line's xs and ys differ in number, or `about` is empty.
+    """
+    _need_about(about)
+    if not 1 <= len(lines) <= len(PALETTE):
+        raise CourseError(f"a chart holds 1 to {len(PALETTE)} lines, not {len(lines)}: split it into several charts.")
+    import matplotlib.figure
+    import matplotlib.style
+    from PIL import Image
+
+    # The reader's own matplotlib settings are put aside, so that every chart looks the same, and come back after.
+    with matplotlib.style.context(["default", {"font.size": TYPE}]):
+        canvas = matplotlib.figure.Figure(figsize=(800 / 72, 480 / 72), dpi=72, layout="constrained")
+        axes = canvas.subplots()
+        for (name, line), colour, marker, dash in zip(lines.items(), PALETTE, MARKERS, DASHES, strict=False):
+            xs, ys = (torch.as_tensor(values, dtype=torch.float64).detach().cpu().numpy() for values in line)
+            if xs.shape != ys.shape or xs.ndim != 1 or not len(xs):
+                raise CourseError(f"line '{name}' has {xs.shape} xs and {ys.shape} ys: give as many of each, in a row.")
+            some = max(1, len(xs) // 10)
+            axes.plot(xs, ys, color=colour, ls=dash, lw=3, marker=marker, ms=9, mec=INK, markevery=some, label=name)
+        axes.set(xlabel=x, ylabel=y)
+        axes.grid(color="#DDDDDD")
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(lines) > 1:
+            across = max(1, min(3, 76 // (max(map(len, lines)) + 8)))
+            canvas.legend(loc="outside upper left", ncols=across, frameon=False, handlelength=3)
+        drawn, small = io.BytesIO(), io.BytesIO()
+        canvas.savefig(drawn, format="png")
+    # 256 colours leave the lines as they are, and a third of the bytes.
+    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return Figure(about, small.getvalue())
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """A table with its caption, as HTML for a notebook and as text for a terminal."""
+
+    about: str
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
+    """Set rows of named values in a table, captioned `about`; a value that a row lacks stays blank.
+
+    Floats are shown with one decimal: give a text to show another number of them.  Numbers stand on the right.
+    Raises CourseError if there are no rows, or `about` is empty.
+    """
+    _need_about(about)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        raise CourseError("a table needs at least one row with one value.")
+
+    def shown(value: Any) -> str:
+        value = value.item() if hasattr(value, "item") else value  # a number inside a tensor or an array
+        return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+    body = [[shown(row.get(name, "")) for name in names] for row in rows]
+    number = re.compile(r"([-+−±]?\d[\d.,e+-]*\s?\S{0,3}|nan|-?inf|)")  # with or without a short unit
+    right = [all(map(number.fullmatch, column)) for column in zip(*body, strict=True)]
+    widths = [max(map(len, column)) for column in zip(names, *body, strict=True)]
+    tagged, plain = "", []
+    for i, row in enumerate([names, *body]):
+        tags = ['th scope="col"'] * len(row) if i == 0 else ['th scope="row"'] + ["td"] * (len(row) - 1)
+        cells = [
+            f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(cell)}</{tag[:2]}>'
+            for tag, cell, r in zip(tags, row, right, strict=True)
+        ]
+        tagged += f"<tr>{''.join(cells)}</tr>"
+        plain.append("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)))
+    text = "\n".join([about, plain[0], "-" * len(plain[0]), *plain[1:]])
+    return Table(about, f"<table><caption>{html.escape(about)}</caption>{tagged}</table>", text)
+
+
+def _need_about(about: str) -> None:
+    if not (about or "").strip():
+        raise CourseError("about is empty: say what the figure shows, for those who can't see it.")
+
+
+def _sheet(pixels: np.ndarray, labels: Labels, columns: int, scale: int, size: int) -> tuple["PIL.Image.Image", int]:
+    """Pictures enlarged `scale` times on a white sheet, each over its label; and how tall one row of it is."""
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
+
+    count, high, wide = len(pixels), pixels.shape[1] * scale, pixels.shape[2] * scale
+    labels = [""] * count if labels is None else labels
+    texts = [labels.replace("{}", str(i)) for i in range(count)] if isinstance(labels, str) else labels
+    if len(texts) != count:
+        raise CourseError(f"there are {count} pictures and {len(texts)} labels: give one label for each picture.")
+    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    font = ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
+    # A long label is broken at its spaces; one that still does not fit spreads the pictures.
+    fill = textwrap.TextWrapper(max(9, round(1.7 * wide / size)), break_long_words=False).wrap
+    wraps = [[line for part in text.splitlines() for line in fill(part)] for text in texts]
+    gap, widest = 10, max((font.getlength(line) for lines in wraps for line in lines), default=0)
+    across = max(wide, round(widest)) + gap
+    tall = high + gap + max(map(len, wraps)) * (size + 6)
+    sheet = Image.new("RGB", (columns * across, -(-count // columns) * tall), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, (picture, lines) in enumerate(zip(pixels, wraps, strict=True)):
+        middle, top = i % columns * across + across // 2, i // columns * tall + gap // 2
+        large = Image.fromarray(picture).resize((wide, high), Image.Resampling.NEAREST)
+        sheet.paste(large, (middle - wide // 2, top))
+        draw.multiline_text((middle, top + high + 3), "\n".join(lines), INK, font, anchor="ma", align="center")
+    return sheet, tall
