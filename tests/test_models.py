@@ -1,0 +1,86 @@
+"""The denoiser U-Net: shapes, what it is told, and what it refuses."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_lib.errors import CourseError
+from course_lib.models import Denoiser, parameter_count, places, waves
+
+
+def awake(**settings) -> Denoiser:
+    """A small denoiser whose zeroed layers have been given numbers, so that all of it takes part."""
+    torch.manual_seed(0)
+    model = Denoiser(widths=(16, 32), **settings)
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+@pytest.mark.parametrize(("height", "width", "fold"), [(32, 32, 4), (16, 48, 8), (64, 32, 2)])
+def test_the_guess_has_the_shape_of_the_picture(height, width, fold):
+    noisy = torch.randn(2, 3, height, width)
+    assert awake(fold=fold)(noisy, torch.tensor([0.1, 0.9])).shape == noisy.shape
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other():
+    model, noisy, amount = awake(fold=4), torch.randn(3, 3, 32, 32), torch.tensor([0.2, 0.5, 0.9])
+    alone = torch.cat([model(noisy[i : i + 1], amount[i : i + 1]) for i in range(3)])
+    assert torch.allclose(model(noisy, amount), alone, atol=1e-5)
+
+
+def test_the_guess_depends_on_the_amount_and_on_the_key():
+    model, noisy = awake(fold=4, key_size=5), torch.randn(1, 3, 32, 32)
+    amount = torch.tensor([0.5])
+    plain = model(noisy, amount)
+    assert not torch.allclose(model(noisy, amount + 0.2), plain)
+    assert not torch.allclose(model(noisy, amount, torch.ones(1, 5)), plain)
+
+
+def test_every_pixel_of_the_guess_sees_the_whole_picture():
+    model = awake(fold=8)
+    noisy = torch.randn(1, 3, 96, 96, requires_grad=True)
+    model(noisy, torch.tensor([0.5]))[0, 0, 0, 0].backward()
+    assert noisy.grad[0, :, -8:, -8:].abs().max() > 0
+
+
+def test_the_same_patch_is_seen_differently_in_different_places():
+    """With a picture of one colour only `places` tells left from right."""
+    guess = awake(fold=4)(torch.zeros(1, 3, 64, 64), torch.tensor([0.5]))
+    middle = guess[..., 24:40, 16:48]  # away from the edges, where padding shows too
+    assert not torch.allclose(middle, middle.flip(-1), atol=1e-3)
+
+
+def test_places_are_the_same_corners_at_every_size():
+    small, large = places(torch.zeros(1, 1, 4, 4)), places(torch.zeros(1, 1, 9, 17))
+    assert torch.allclose(small[..., 0, 0], large[..., 0, 0])
+    assert torch.allclose(small[..., -1, -1], large[..., -1, -1])
+
+
+def test_waves_tell_near_amounts_from_far_ones():
+    amounts = torch.tensor([0.5, 0.51, 0.9])
+    one, near, far = waves(amounts)
+    assert waves(amounts).shape == (3, 32)
+    assert (one - near).norm() < (one - far).norm()
+
+
+def test_parameters_are_counted_by_hand():
+    assert parameter_count(torch.nn.Conv2d(3, 5, 3)) == 3 * 5 * 9 + 5
+
+
+def test_folding_is_pixel_unshuffle_and_comes_back():
+    picture = torch.arange(48.0).reshape(1, 3, 4, 4)
+    folded = F.pixel_unshuffle(picture, 2)
+    assert folded[0, :4, 0, 0].tolist() == [0, 1, 4, 5]  # the first block of red, row by row
+    assert torch.equal(F.pixel_shuffle(folded, 2), picture)
+
+
+def test_a_side_that_does_not_fold_is_refused_in_one_sentence():
+    with pytest.raises(CourseError, match="multiple of 16 pixels, and the picture is 40 x 96"):
+        Denoiser()(torch.zeros(1, 3, 96, 40), torch.tensor([0.5]))
+
+
+def test_an_unknown_question_is_refused_in_one_sentence():
+    with pytest.raises(CourseError, match="predicts one of picture, noise, velocity, not 'cat'"):
+        Denoiser(predicts="cat")
