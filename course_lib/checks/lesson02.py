@@ -1,0 +1,115 @@
+"""Checks of lesson 2's exercises: training pairs, guesses and the walk back."""
+
+import torch
+from torch import Generator, Tensor
+
+from ..noise import blend
+from .verdict import Ask, Mistakes, exercise, photos_and_noise
+
+
+@exercise
+def training_pair(ask: Ask, random: Generator) -> None:
+    """which of the two has more noise, and how much has step k of K?"""
+    picture, noise = photos_and_noise(random, count=1)
+    for step, steps in ((2, 10), (1, 4), (6, 7)):
+        ks = torch.tensor([step + 1, step])
+        harder, easier = pair = blend(picture, noise, ks / steps)
+        mistakes: Mistakes = {
+            "The two are the wrong way round: the noisier one comes first.": pair.flip(0),
+            "The second is all picture or all noise: it should be step k.": ([harder, picture[0]], [harder, noise[0]]),
+            "Both are the same step: the first should be k + 1, the second k.": ([easier] * 2, [harder] * 2),
+            "These are steps k and k - 1: the pair is k + 1 and k.": blend(picture, noise, (ks - 1) / steps),
+            "Step K is not pure noise: its amount should be 1.": blend(picture, noise, ks / (steps + 1)),
+            "Picture and noise have swapped places.": blend(noise, picture, ks / steps),
+            "The whole picture stays under the noise.": picture + (ks / steps)[:, None, None, None] * noise,
+        }
+        ask(picture, noise, step, steps, expect=pair, mistakes=mistakes)
+
+
+@exercise
+def picture_from_noise(ask: Ask, random: Generator) -> None:
+    """noisy = (1 - amount) picture + amount noise: which of these do you know?"""
+    picture, noise = photos_and_noise(random, count=2)
+    for amount in (0.25, 0.5, 0.9):
+        noisy, share = blend(picture, noise, amount), amount * noise
+        mistakes: Mistakes = {
+            "All of the noise is taken away, not its share.": (noisy - noise, (noisy - noise) / (1 - amount)),
+            "What is left is too faint: it is still only a share of the picture.": noisy - share,
+            "The noise is added, not taken away.": (noisy + share) / (1 - amount),
+            "Divide by the picture's share of it.": ((noisy - share) / amount, (noisy - share) * (1 - amount)),
+            "Some of the noise is still there.": (noisy / (1 - amount), noisy / (1 - amount) - share),
+            "The two shares have swapped places.": (noisy - (1 - amount) * noise) / amount,
+        }
+        ask(noisy, noise, amount, expect=picture, mistakes=mistakes)
+
+
+@exercise
+def step_back(ask: Ask, random: Generator) -> None:
+    """the part of the picture that is not the guess: what share of it is left after the step?"""
+    pictures, noise = photos_and_noise(random, count=2)
+    for amount, after in ((0.8, 0.6), (1.0, 0.5), (0.3, 0.0)):
+        noisy, guess = blend(pictures[:1], noise[:1], amount), pictures[1:]
+        rest, kept = noisy - guess, after / amount
+        mistakes: Mistakes = {
+            "The guess comes back whole: only one step was asked for.": guess,
+            "The noisy picture comes back unchanged.": noisy,
+            "The ratio of the amounts is upside down: the rest should shrink.": guess + amount / (after or 1) * rest,
+            "The shares have swapped places: the guess has to gain, the rest to shrink.": noisy - kept * rest,
+            "The step goes away from the guess.": (guess - kept * rest, noisy + (1 - kept) * rest),
+            "Neither noisy nor noisy - guess is pure noise.": (blend(guess, noisy, after), blend(guess, rest, after)),
+            "The step is the difference of the amounts: divide it by the amount.": noisy - (amount - after) * rest,
+        }
+        ask(noisy, guess, amount, after, expect=guess + kept * rest, mistakes=mistakes)
+
+
+@exercise
+def walk_back(ask: Ask, random: Generator) -> None:
+    """at which amount does the walk start, at which does it end, and what does each step keep?"""
+    known, noises = photos_and_noise(random, count=4, size=16)
+
+    def walk(guesses: Tensor, kept: Tensor) -> Tensor:
+        steps = [noises[0]]
+        for guess, share in zip(guesses, kept, strict=True):
+            steps.append(guess + share * (steps[-1] - guess))
+        return torch.stack(steps)
+
+    for count in (4, 1):
+        guesses, left = known[:count], torch.arange(count).flip(0)
+        whole = walk(guesses, left / (left + 1))  # each step keeps that share of the rest
+        right = whole[1:]
+        mistakes: Mistakes = {
+            "Only the last picture comes back: the one after each step was asked for.": right[-1:],
+            "The noise is in the list: begin with the picture after the first step.": whole,
+            "The walk stops one step early.": (right[:-1], whole[:-1]),
+            "All are the last picture: a step in place changes those before it too.": right[-1:].expand_as(right),
+            "The last step should leave no noise.": walk(guesses, (left + 1) / (left + 2))[1:],
+            "The guesses are used in the wrong order.": walk(guesses.flip(0), left / (left + 1))[1:],
+            "Each step starts from the noise, not the picture before.": blend(guesses, noises[:1], left / count),
+            "The share that a step keeps is after / amount, not after.": walk(guesses, left / count)[1:],
+        }
+        ask(noises[:1], list(guesses.split(1)), expect=right, mistakes=mistakes)
+
+
+@exercise
+def ideal_guess(ask: Ask, random: Generator) -> None:
+    """how likely is each photo, given how far the noisy one lies from where that photo would be?"""
+    known, noise = photos_and_noise(random, count=3, size=4)
+    known *= 0.5  # pictures so small and faint that exp() gives numbers between 0 and 1, not one or the other
+
+    def mean(score: Tensor) -> Tensor:
+        return torch.einsum("n,nchw->chw", score.softmax(0), known[: len(score)])[None]
+
+    for amount, count in ((0.7, 3), (0.5, 3), (0.6, 1)):
+        noisy, spread = blend(known[:1], noise[:1], amount), 2 * amount**2
+        far, unfaded = (((noisy - share * known[:count]) ** 2).sum((1, 2, 3)) for share in (1 - amount, 1))
+        wanted, others = mean(-far / spread), (1, 2, amount, 2 * amount, amount**2)
+        mistakes: Mistakes = {
+            "One photo is taken alone: while unsure, the ideal guess is a mean.": known[far.argmin()][None],
+            "All photos count the same: nearer ones are more likely.": mean(0 * far),
+            "The photos were not made fainter before comparing with the noisy one.": mean(-unfaded / spread),
+            "The likelihood is upside down: the farthest photo counts the most.": mean(far / spread),
+            "The exponent's divisor is not twice the noise's variance.": tuple(mean(-far / d) for d in others),
+            "The squared differences are not added up.": (mean(-far / 48 / spread), mean(-far.sqrt() / spread)),
+            "The likelihoods are not divided by their sum.": wanted * (-far / spread).exp().sum(),
+        }
+        ask(noisy, amount, known[:count], expect=wanted, mistakes=mistakes, within=1e-4)
