@@ -1,0 +1,509 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   course:
+#     reading_minutes: 25
+#     summary: trains a small network on one photo until it can draw that photo from pure noise, and finds out what it learned
+# ---
+
+# %% [markdown]
+# # Lesson 2: A denoiser of one photo
+#
+# **The walk below starts in noise that holds no cat at all. Where does the cat come from?**
+#
+# ![Four pictures in a row, from pure noise on the left to a sharp photo of a tabby cat on the right.](../../images/walk.png)
+#
+# You will be able to
+#
+# - train a network to go one step down the noise ladder, with a loop of ten lines;
+# - say what else one can ask of a denoiser, and why the question matters;
+# - walk from pure noise to a picture;
+# - explain what a denoiser that has seen one photo knows, and what it does not.
+#
+# *About {{minutes}} minutes with the exercises. *Run All* takes {{run_time}} on two CPU cores, most of it training, and needs
+# no network. A GPU is used if there is one.*
+
+# %%
+from course_lib import checks, judge
+from course_lib.models import Denoiser, parameter_count
+from course_lib.noise import add_noise, blend, classic_denoisers, noise_like
+from course_lib.pictures import animate, chart, example_photo, show, table
+from course_lib.sampling import guess_picture, walk
+from course_lib.training import best_device, train
+
+import torch
+from tqdm.auto import tqdm
+
+# %%
+device = best_device()
+cat = example_photo("cat", size=96).to(device)  # or load_photo("my_cat.jpg", size=96), from course_lib.pictures
+show(cat, about="The photo of lesson 1: a tabby cat's face with green eyes.", width=288)
+
+# %% [markdown]
+# ## One step down
+#
+# Lesson 1 built a ladder of K steps from the photo (step 0) to noise (step K). Going *up* takes no skill: add noise. Going
+# *down* does. So make a pair of neighbouring steps, show a network the noisier one, step k + 1, and have it draw the cleaner
+# one, step k. Do that for many noises and all steps. This pair is one example for the network to learn from:
+
+# %%
+noise = noise_like(cat, seed=0)
+show(
+    [blend(cat, noise, 3 / 5), blend(cat, noise, 2 / 5)],
+    labels=["given: step 3", "asked for: step 2"],
+    about="Two neighbouring steps of the ladder: the noisier one is given, the cleaner one is to be drawn.",
+)
+
+# %% [markdown] exercise={"name": "training_pair", "minutes": 5, "difficulty": "first steps"}
+# ### Exercise 2.1: Make a training pair
+#
+# Write `training_pair(picture, noise, step, steps)` for a ladder of `steps` steps: the picture on step `step + 1`, which the
+# network is given, and the one on step `step`, which it has to draw.
+
+
+# %% nbgrader={"grade": false, "grade_id": "training_pair", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def training_pair(picture, noise, step, steps):
+    """Two neighbouring steps.  picture, noise: 1 x 3 x H x W.  step: 0 to steps - 1.  Returns (step + 1, step)."""
+    ### BEGIN SOLUTION
+    harder, easier = (step + 1) / steps, step / steps
+    return (1 - harder) * picture + harder * noise, (1 - easier) * picture + easier * noise
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check-training_pair", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+checks.training_pair(training_pair)
+
+# %% [markdown] hints="training_pair"
+# <details><summary>Hint 1</summary>
+#
+# Which amount of noise has step k of a ladder with K steps? (Exercise 1.3.)
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Both pictures are blends of the same photo and the same noise; only the amount differs. The noisier one comes first.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `harder, easier = (step + ____) / steps, step / steps`
+#
+# </details>
+
+# %% [markdown]
+# ## The network
+#
+# The *denoiser* (papers write $D$ or $\epsilon_\theta$) takes a noisy picture and the amount of noise in it, and returns a picture.
+# Ours is a small *U-Net*: it looks at the picture at full size and at half size, and joins what it sees. To be quick on a CPU
+# it first *folds* each block of 8 x 8 pixels into one place with 192 channels: 144 places instead of 9,216. What the numbers in it
+# should be, nobody writes down; they start at random and training changes them.
+
+# %%
+torch.manual_seed(0)
+model = Denoiser().to(device)
+print(f"{parameter_count(model):,} numbers to learn; the photo has {cat.numel():,}.")
+
+# %% [markdown]
+# ## The training loop
+#
+# Here is the whole of it. Eight random steps of the ladder, eight fresh noises, one guess each; the *loss* is the mean square
+# error; `backward` finds out for every number in the network whether more or less of it would lower the loss, and `step`
+# changes them all a little.
+
+# %%
+K = 5
+optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+for _ in tqdm(range(100), desc="step k + 1 to step k"):
+    k = torch.randint(K, (8,), device=device)  # 8 steps of the ladder, from 0 to K - 1
+    noise = torch.randn(8, 3, 96, 96, device=device)
+    harder, easier = blend(cat, noise, (k + 1) / K), blend(cat, noise, k / K)
+    loss = ((model(harder, (k + 1) / K) - easier) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print(f"loss after 100 rounds: {loss.item():.3f}")
+
+# %% [markdown]
+# Apply it again and again, from pure noise on step 5 to step 0:
+
+# %%
+x = noise_like(cat, seed=1)
+seen = [x]
+with torch.no_grad():
+    for k in range(K, 0, -1):
+        x = model(x, torch.full((1,), k / K, device=device))
+        seen.append(x)
+show(
+    [seen[0], seen[3], seen[5]],
+    labels=["step 5: noise", "step 2", "step 0"],
+    about="From noise to step 0 with the network that draws the next step: grey and brown blotches, no cat.",
+)
+
+# %% [markdown]
+# Grey and brown blotches, and no cat: it has only begun to learn. Before you give it more rounds, look at what it was asked to
+# draw. Step 4 is four fifths noise, and every speck had to be drawn again in its place.
+
+# %%
+easier = blend(cat, noise_like(cat, seed=0), 4 / 5)
+share = (0.2 * cat).var() / easier.var()
+print(f"Share of the picture in what step 4 asks for: {share:.1%}.  The rest is noise, copied.")
+
+# %% [markdown]
+# ## What should a denoiser be asked for?
+#
+# The three things below are worth the same: whoever has one can work out the others, because
+# `noisy = (1 - amount) * picture + amount * noise`.
+#
+# 1. **the next step**, as above;
+# 2. **the noise** that was put in;
+# 3. **the picture** that was there before.
+#
+# They are not equally easy to learn. Noise is different each time and takes a whole network to copy. The picture is always the
+# same, or at least always a *picture*.
+
+# %% [markdown] exercise={"name": "picture_from_noise", "minutes": 10, "difficulty": "some thought"}
+# ### Exercise 2.2: From the noise to the picture
+#
+# A denoiser tells you the noise. Write `picture_from_noise(noisy, noise, amount)`: the picture that was there before.
+
+
+# %% nbgrader={"grade": false, "grade_id": "picture_from_noise", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def picture_from_noise(noisy, noise, amount):
+    """The clean picture.  noisy, noise: B x 3 x H x W.  amount: a number from 0 to less than 1.  Returns B x 3 x H x W."""
+    ### BEGIN SOLUTION
+    return (noisy - amount * noise) / (1 - amount)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check-picture_from_noise", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+checks.picture_from_noise(picture_from_noise)
+
+# %% [markdown] hints="picture_from_noise"
+# <details><summary>Hint 1</summary>
+#
+# Write down how `noisy` was made from the picture and the noise. Which three of the four do you know?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Take away the noise's part. What is left is the picture, but fainter: how much fainter?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `(noisy - amount * noise) / ____`
+#
+# </details>
+
+# %% [markdown]
+# Now the same network, the same 100 rounds, with the other two questions. The library's `train` is the loop above with a learning rate
+# that fades out; it hands back each step, so that the progress bar stays with you.
+
+# %%
+asked = {}
+for question in ("noise", "picture"):
+    torch.manual_seed(0)
+    asked[question] = Denoiser(predicts=question).to(device)
+    for _ in tqdm(train(asked[question], cat, steps=100, seed=0), total=100, desc=f"the {question}"):
+        pass
+
+# %%
+start = noise_like(cat, seed=1)
+drawn = {"the next step": x}
+for question, denoiser in asked.items():
+    *_, (_, drawn[f"the {question}"]) = walk(denoiser, start, steps=25)
+show(
+    [*drawn.values(), cat],
+    labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in drawn.items()] + ["the photo"],
+    about="Drawn from the same noise after 100 rounds of training on three questions: only the network that was "
+    "asked for the picture draws the cat.",
+)
+
+# %% [markdown]
+# The question decides. The first papers on such models asked for the noise (Ho et al. 2020, arXiv:2006.11239), and with small folds, large
+# networks and long training that works very well. Where a few channels have to carry large blocks of pixels, as here, asking for the
+# picture wins by far: Li and He found the same at full scale (2025, arXiv:2511.13720, "Let denoising generative models denoise").
+#
+# <details><summary>The maths</summary>
+#
+# With $x_t=(1-t)x+tn$, a guess $\hat x$ of the picture gives the noise $\hat n=(x_t-(1-t)\hat x)/t$, the velocity
+# $\hat v=\hat n-\hat x=(x_t-\hat x)/t$ and the next step $x_{t'}=x_t-(t-t')\hat v=\hat x+\tfrac{t'}{t}(x_t-\hat x)$. So all the
+# questions differ only in how a mistake at the amount $t$ is weighed, and in what the network has to carry through its layers.
+#
+# </details>
+
+# %% [markdown]
+# ## The denoiser of this photo
+#
+# So: ask for the picture, and train for longer.
+
+# %%
+torch.manual_seed(0)
+model = Denoiser(predicts="picture").to(device)
+losses = [step.loss for step in tqdm(train(model, cat, steps=250, seed=0), total=250, desc="training")]
+chart(
+    {"mean square error": (range(1, 251), [max(loss, 1e-5) for loss in losses])},
+    x="step of training",
+    y="mean square error",
+    about=f"The error of the guess falls from {losses[0]:.2f} to nearly nothing in 250 steps.",
+)
+
+# %% [markdown]
+# Here is what it takes the picture to be when half of it is noise, and when all of it is: there is no cat in the third one.
+
+# %%
+half, _ = add_noise(cat, 0.5, seed=2)
+noise = noise_like(cat, seed=2)
+show(
+    [half, guess_picture(model, half, 0.5), noise, guess_picture(model, noise, 1.0)],
+    labels=["amount 0.5", "guess", "amount 1", "guess"],
+    about="The cat half covered by noise and what the denoiser takes it to be; pure noise and the same: twice a sharp cat.",
+)
+
+# %% [markdown]
+# ## The walk
+#
+# A guess from pure noise is a leap, and with more than one photo to choose from a leap lands between them. So do not trust
+# it at once: go a small part of the way towards the guess, look again, and guess again.
+
+# %% [markdown] exercise={"name": "step_back", "minutes": 10, "difficulty": "some thought"}
+# ### Exercise 2.3: One step of the walk
+#
+# You are at `noisy`, with `amount` of noise, and the denoiser has told you its `guess`. Write `step_back(noisy, guess, amount, after)`: the
+# picture with only `after` of noise, on the straight line from `noisy` to `guess`. At `after = 0` you stand on the guess.
+
+
+# %% nbgrader={"grade": false, "grade_id": "step_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def step_back(noisy, guess, amount, after):
+    """One step towards the guess.  noisy, guess: B x 3 x H x W.  1 >= amount > after >= 0.  Returns B x 3 x H x W."""
+    ### BEGIN SOLUTION
+    return guess + after / amount * (noisy - guess)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check-step_back", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+checks.step_back(step_back)
+
+# %% [markdown] hints="step_back"
+# <details><summary>Hint 1</summary>
+#
+# `noisy - guess` is all that is not the guess. How much of it should be left when the noise has gone from 0.8 to 0.4?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Keep the guess whole, and of the rest the share `after / amount`: half as much noise, half as much rest.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `guess + ____ * (noisy - guess)`
+#
+# </details>
+
+# %% [markdown]
+# Fifty such steps from pure noise, from eight different seeds:
+
+# %% image="walk"
+start = torch.cat([noise_like(cat, seed=seed) for seed in range(100, 108)])  # 8 x 3 x 96 x 96
+path = [(1.0, start), *walk(model, start, steps=50)]  # 51 of (amount, 8 x 3 x 96 x 96)
+stops = [path[0], path[25], path[40], path[50]]
+show(
+    [pictures[:1] for _, pictures in stops],
+    labels=[f"amount {amount:.1f}" for amount, _ in stops],
+    about="The walk from noise to the cat: first specks, then a cat behind specks, then the cat.",
+)
+
+# %%
+animate(
+    torch.cat([pictures[:1] for _, pictures in path[::2]]),
+    about="Moving picture: specks that turn into the photo of the cat in fifty steps.",
+)
+
+# %%
+curve = [judge.psnr(pictures, cat) for _, pictures in path]
+chart(
+    {"mean of 8 walks": ([1 - amount for amount, _ in path], curve)},
+    x="way walked (1 - amount of noise)",
+    y="PSNR to the photo, dB",
+    about=f"PSNR to the photo along the walk: it rises all the way, to {curve[-1]:.0f} dB at the end.",
+)
+
+# %%
+final = path[-1][1]
+show(
+    final[:4],
+    labels=[f"seed {100 + i}\n{judge.psnr(final[i : i + 1], cat):.1f} dB" for i in range(4)],
+    about="The ends of the first four walks, from four different noises: four times the same cat.",
+)
+
+# %% [markdown]
+# Eight noises, one cat. The same seed gives the same picture to the last bit:
+
+# %%
+*_, (_, again) = walk(model, start, steps=50)
+print("the same to the bit:", torch.equal(again, final))
+
+# %% [markdown] exercise={"name": "walk_back", "minutes": 15, "difficulty": "a challenge"}
+# ### Exercise 2.4: The whole walk
+#
+# Write `walk_back(noise, guesses)`: `guesses[0]` is what the denoiser said at the start, where the amount is 1, `guesses[1]` what it
+# said after the first step, and so on. The steps are even and the last one ends at amount 0. Return the picture after each step.
+
+
+# %% nbgrader={"grade": false, "grade_id": "walk_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def walk_back(noise, guesses):
+    """A walk from noise.  noise: 1 x 3 x H x W.  guesses: a list of K such pictures.  Returns a list of K pictures."""
+    ### BEGIN SOLUTION
+    steps, noisy, path = len(guesses), noise, []
+    for step, guess in enumerate(guesses):
+        amount, after = 1 - step / steps, 1 - (step + 1) / steps
+        noisy = guess + after / amount * (noisy - guess)
+        path.append(noisy)
+    return path
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check-walk_back", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.walk_back(walk_back)
+
+# %% [markdown] hints="walk_back"
+# <details><summary>Hint 1</summary>
+#
+# With 4 guesses: which amounts of noise are there before the first step, between the steps, and after the last?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Step number s (from 0) goes from the amount 1 - s / K to 1 - (s + 1) / K. Each step is exercise 2.3, and starts where the last one ended.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `amount, after = 1 - step / steps, 1 - ____ / steps`
+#
+# </details>
+
+# %% [markdown]
+# ## Is it better than the classics?
+#
+# Set it beside lesson 1's denoisers, on the same noisy photo of the cat, and on a photo that it has never seen.
+
+
+# %%
+def best_classic(noisy, amount, truth):
+    scores = {name: judge.psnr(picture, truth) for name, picture in classic_denoisers(noisy, amount).items()}
+    name = max(scores, key=scores.get)
+    return name, scores[name]
+
+
+# %%
+coffee = example_photo("coffee", size=96).to(device)
+scores = []
+for photo, truth in (("the cat", cat), ("a cup of coffee", coffee)):
+    for amount in (0.1, 0.3, 0.6):
+        noisy, _ = add_noise(truth, amount, seed=1)
+        name, classic = best_classic(noisy, amount, truth)
+        ours = judge.psnr(guess_picture(model, noisy, amount), truth)
+        scores.append({"photo": photo, "amount": str(amount), "best classic": name, "its dB": classic, "our dB": ours})
+table(scores, about="PSNR of the best classic denoiser and of the one-photo denoiser")
+
+# %%
+noisy, _ = add_noise(coffee, 0.6, seed=1)
+ours = guess_picture(model, noisy, 0.6)
+print(
+    f"One-photo denoiser: {judge.psnr(ours, coffee):.1f} dB to the coffee, {judge.psnr(ours, cat):.1f} dB to the cat."
+)
+show(
+    [noisy, classic_denoisers(noisy, 0.6)["total variation"], ours],
+    labels=["noisy coffee", "total variation", "one-photo denoiser"],
+    about="A noisy cup of coffee: total variation gives back a blurred cup, the one-photo denoiser a blurred cat.",
+)
+
+# %% [markdown]
+# On the cat it wins by far, and that is no fair fight: it has seen the answer. On the coffee it loses to the best classic at every
+# amount. Shown a cup, it paints a cat, because a cat is all that it knows. Lesson 3 asks what that means for the "enhance" button.
+
+# %% [markdown]
+# ## What has it learned?
+#
+# Nothing but this photo, and it takes much more room to keep it than a file does:
+
+# %%
+print(f"the network: {4 * parameter_count(model) / 1e6:.1f} MB; the photo as raw bytes: {cat.numel() / 1e6:.3f} MB")
+
+# %% [markdown]
+# With one photo in the world there is nothing to decide: whatever the noise, the best guess is that photo. With several photos that are
+# equally likely, the best guess is their mean, weighted by how likely each is *given the noisy picture*: this is the *ideal denoiser*.
+# In strong noise it can't tell them apart, and its guess is a blur of all; as the noise falls, one of them takes over. That is why the walk
+# goes in small steps.
+#
+# <details><summary>The maths</summary>
+#
+# Given photo $p_i$, the noisy picture $y$ is Gaussian about $(1-t)\,p_i$ with variance $t^2$ in each number, so its likelihood is
+# $w_i\propto\exp\!\big(-\lVert y-(1-t)\,p_i\rVert^2/(2t^2)\big)$. The guess with the least mean square error is the posterior mean
+# $\sum_i w_i\,p_i/\sum_i w_i$ (for a derivation: Karras et al. 2022, arXiv:2206.00364, appendix B).
+#
+# </details>
+
+# %% [markdown] exercise={"name": "ideal_guess", "minutes": 20, "difficulty": "a challenge"}
+# ### Exercise 2.5: The ideal denoiser
+#
+# Write `ideal_guess(noisy, amount, photos)`: the mean of the photos, each weighted by $\exp\!\big(-d_i/(2\,\text{amount}^2)\big)$, where $d_i$ is the sum
+# of the squared differences between `noisy` and `(1 - amount) * photos[i]`. The weights add up to 1. (The exponents are large: let
+# `torch.softmax` turn them into weights, it knows how to keep them in range.)
+
+
+# %% nbgrader={"grade": false, "grade_id": "ideal_guess", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def ideal_guess(noisy, amount, photos):
+    """The best guess when only `photos` exist.  noisy: 1 x 3 x H x W.  photos: N x 3 x H x W.  Returns 1 x 3 x H x W."""
+    ### BEGIN SOLUTION
+    apart = ((noisy - (1 - amount) * photos) ** 2).sum(dim=(1, 2, 3))  # N
+    weights = torch.softmax(-apart / (2 * amount**2), dim=0)  # N
+    return (weights.reshape(-1, 1, 1, 1) * photos).sum(dim=0, keepdim=True)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check-ideal_guess", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.ideal_guess(ideal_guess)
+
+# %% [markdown] hints="ideal_guess"
+# <details><summary>Hint 1</summary>
+#
+# If photo i were the right one, what would the noisy picture look like without its noise? How far off is it?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Compute one number per photo, $-d_i / (2\,\text{amount}^2)$, give all of them to `torch.softmax`, and use the result as weights of a sum.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `weights = torch.softmax(-apart / ____, dim=0)`
+#
+# </details>
+
+# %% [markdown]
+# ## What you measured
+
+# %%
+largest = next(row for row in scores if row["photo"] == "the cat" and row["amount"] == "0.6")
+print(f"From pure noise, mean of 8 seeds: {curve[-1]:.1f} dB to the photo in 50 steps.")
+print(f"Denoising the cat at amount 0.6: {largest['our dB']:.1f} dB, best classic {largest['its dB']:.1f} dB.")
+print(f"Denoising the coffee at amount 0.6: {scores[-1]['our dB']:.1f} dB, best classic {scores[-1]['its dB']:.1f} dB.")
+
+# %% [markdown]
+# **Go further.** Train on two photos: `train(model, torch.cat([cat, coffee]), ...)`. From which seeds do you get the cat, from which the
+# coffee? Do you ever get something between, and on which part of the walk is it decided? A long training can be given
+# `checkpoint="two_photos.safetensors"`: interrupt it, run the cell again, and it goes on where it was.
+#
+# **The next question.** The denoiser painted a cat where there was a cup, sharp and sure of itself. What happens when a button that
+# "enhances" pictures does that to a number plate?

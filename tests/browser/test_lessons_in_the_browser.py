@@ -1,0 +1,209 @@
+"""The blank lessons as a learner meets them: JupyterLab started by `make lab`, in a real chromium."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+LESSONS = sorted(path.name for path in Path(__file__).resolve().parents[2].glob("notebooks/[0-9][0-9]_*.ipynb"))
+FIRST_LESSON_WITH_A_SLIDER = next((name for name in LESSONS if name.startswith("01_")), "01_noise.ipynb")
+RUN_SECONDS = 600  # for one lesson, on a machine that is busy with other things
+# Chromium looks up hosts at every start unless it is told not to, and won't start in a container as root.
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The notebook that is open, as JupyterLab's own model has it; the page draws only the cells in view.
+STATE = """() => {
+    const panel = window.jupyterapp?.shell.currentWidget;
+    if (!panel?.context?.isReady) return null;
+    const kernel = panel.sessionContext.session?.kernel;
+    const cells = [];
+    [...panel.model.cells].forEach((cell, index) => {
+        if (cell.type !== 'code') return;
+        const outputs = Array.from({length: cell.outputs.length}, (_, place) => cell.outputs.get(place));
+        const errors = outputs.filter(output => output.type === 'error').map(output => output.toJSON());
+        cells.push({
+            index,
+            count: cell.executionCount,
+            running: cell.executionState === 'running',
+            errors: errors.map(error => `${error.ename}: ${error.evalue}`),
+            widget: outputs.some(output => 'application/vnd.jupyter.widget-view+json' in output.data),
+        });
+    });
+    const status = kernel?.connectionStatus === 'connected' ? kernel.status : 'not connected';
+    return {path: panel.context.path, kernel: kernel?.id, status, cells};
+}"""
+STARTED = f"() => ({STATE})()?.cells.some(cell => cell.running || cell.count !== null)"
+ENDED = f"""() => {{
+    const now = ({STATE})();
+    return now.cells.some(cell => cell.errors.length)
+        || (now.status === 'idle' && now.cells.at(-1).count !== null && !now.cells.some(cell => cell.running));
+}}"""
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab.  url: as it is printed for the reader, with the token."""
+
+    url: str
+
+    def at(self, path: str) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/{path}?{parts.query}"
+
+
+@dataclass
+class Lesson:
+    """A lesson that was opened in a page of its own, and run."""
+
+    page: Page
+    strangers: list[str] = field(default_factory=list)  # what the page asked of other machines
+
+    def state(self) -> dict:
+        return self.page.evaluate(STATE)
+
+
+@pytest.fixture(scope="module")
+def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """`make lab` in a copy of the course, so that nothing that a browser saves lands in the checkout."""
+    copy = tmp_path_factory.mktemp("course")
+    for name in ("notebooks", "requirements"):
+        shutil.copytree(checkout / name, copy / name)
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy2(checkout / name, copy)  # with its time: the stamps in .venv are compared with it
+    (copy / ".venv").symlink_to(checkout / ".venv")
+    # As from a shell, not as a part of the make that may run this test; with settings and history of its own.
+    own = {name: value for name, value in os.environ.items() if not re.match("MAKE|MFLAGS", name)}
+    own |= {name: str(copy / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    own |= {f"JUPYTERLAB_{name}_DIR": str(copy / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
+    arguments = "--no-browser --port=0 --expose-app-in-browser"
+    command = ["make", "lab", f"LAB_ARGS={arguments}"]
+    if subprocess.run(["make", "--question", ".venv/.lab"], cwd=copy, env=own, capture_output=True).returncode:
+        # Not made by make, or not of these requirements: the same command without what make would install first.
+        command = [sys.executable, "-m", "course_lib.cli", "lab", *arguments.split()]
+        own["PYTHONPATH"] = str(checkout)
+    log = copy / "lab.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=copy, env=own, stdout=output, stderr=output, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/\S+", log.read_text())):
+            assert process.poll() is None, f"{command} ended:\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"{command} does not answer:\n{log.read_text()}"
+            time.sleep(0.2)
+        yield Lab(found[0])
+    finally:
+        for how in (signal.SIGTERM, signal.SIGKILL):  # JupyterLab ends its kernels when it is asked to stop
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, how)
+                process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def lesson(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterator[Lesson]:
+    """The blank lesson of the parameter, opened and run to its end, or to its first error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = Lesson(context.new_page())
+    host = urlsplit(lab.url).netloc
+    opened.page.on(
+        "request",
+        lambda asked: opened.strangers.append(asked.url) if urlsplit(asked.url).netloc not in (host, "") else None,
+    )
+    opened.page.goto(lab.at(f"lab/tree/{request.param}"))
+    run_all(opened.page, lab, request.param)
+    yield opened
+    opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    context.close()
+
+
+def run_all(page: Page, lab: Lab, name: str) -> None:
+    """Run > Run All Cells, once it can work, and wait for its end."""
+    page.wait_for_function(f"name => ({STATE})()?.path === name", arg=name, timeout=60_000)
+    page.wait_for_function(f"() => ({STATE})().status === 'idle'", timeout=60_000)
+    kernel = page.evaluate(STATE)["kernel"]
+    deadline = time.monotonic() + 30
+    while not connections(lab, kernel):
+        assert time.monotonic() < deadline, "the server knows of no page that is connected with the kernel"
+        page.wait_for_timeout(200)
+    for _ in range(5):  # JupyterLab drops the command in silence while the kernel connects
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        try:
+            page.wait_for_function(STARTED, timeout=5_000)
+            break
+        except Exception as error:
+            if "Timeout" not in str(error):
+                raise
+    page.wait_for_function(ENDED, timeout=RUN_SECONDS * 1000, polling=500)  # not every frame: the kernel needs the CPU
+
+
+def connections(lab: Lab, kernel: str) -> int:
+    with urllib.request.urlopen(lab.at("api/kernels")) as answer:
+        return sum(known["connections"] for known in json.load(answer) if known["id"] == kernel)
+
+
+def test_the_lab_opens_the_first_lesson(lab: Lab, browser: Browser):
+    page = browser.new_page()
+    page.goto(lab.at(""))
+    expect(page).to_have_url(re.compile(re.escape(f"/lab/tree/{LESSONS[0]}")))
+    page.wait_for_function(f"() => ({STATE})() !== null", timeout=60_000)
+    assert page.evaluate(STATE)["path"] == LESSONS[0]
+    assert urlsplit(lab.url).path == f"/lab/tree/{LESSONS[0]}"
+    page.close()
+
+
+@pytest.mark.parametrize("lesson", LESSONS, indirect=True)
+def test_run_all_reaches_the_last_cell_of_the_blank_lesson_without_an_error(lesson: Lesson):
+    state = lesson.state()
+    assert [error for cell in state["cells"] for error in cell["errors"]] == []
+    assert state["cells"][-1]["count"] == len(state["cells"])
+    assert lesson.strangers == []
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_SLIDER], indirect=True)
+def test_moving_the_noise_slider_changes_the_picture_beside_it(lesson: Lesson):
+    page = lesson.page
+    for place in (cell["index"] for cell in lesson.state()["cells"] if cell["widget"]):
+        page.evaluate("place => window.jupyterapp.shell.currentWidget.content.scrollToItem(place, 'center')", place)
+        cell = page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{place}"]')
+        output = cell.locator(".jp-OutputArea-output").filter(has=page.get_by_role("slider"))
+        if output.locator("img").count():
+            break
+    else:
+        pytest.fail("no slider with a picture beside it")
+    slider, picture = output.get_by_role("slider").first, output.locator("img").first
+    before, value = picture.get_attribute("src"), slider.get_attribute("aria-valuenow")
+    at_the_end = float(value or 0) >= float(slider.get_attribute("aria-valuemax") or 0)
+    slider.press("ArrowLeft" if at_the_end else "ArrowRight")
+    expect(slider).not_to_have_attribute("aria-valuenow", value or "")
+    expect(picture).not_to_have_attribute("src", before or "", timeout=10_000)
+    expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))

@@ -1,0 +1,215 @@
+"""The project's own files agree with each other: bounds, locks, licences, and nothing that names this machine."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LOCKS = {"dev": ("lab", "teach", "test", "dev"), "lab": ("lab",), "lowest": ("test",)}  # and the extras in each
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+@pytest.fixture(scope="module")
+def project(checkout: Path) -> dict:
+    return tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+
+
+def requirements(project: dict, *extras: str) -> list[Requirement]:
+    """What the course asks for with some of its extras, but for itself."""
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    return [need for need in map(Requirement, lines) if need.name != project["name"]]
+
+
+def locked(checkout: Path, lock: str) -> list[Requirement]:
+    text = (checkout / f"requirements/{lock}.txt").read_text().replace("\\\n", "")
+    return [Requirement(line.partition("--hash")[0]) for line in text.splitlines() if line.strip()]
+
+
+def version(need: Requirement) -> str:
+    (pin,) = need.specifier
+    assert pin.operator == "=="
+    return pin.version
+
+
+def applies(marker: Marker | None, python: str) -> bool:
+    return marker is None or marker.evaluate({"python_version": python, "python_full_version": f"{python}.9"})
+
+
+# --- Bounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_conda_gets_the_bounds_that_pip_gets(checkout, project):
+    text = (checkout / "environment.yml").read_text()
+    told = re.findall(r"^  - ([\w-]+) ([<>=].+)$", text, re.M)
+    wanted = {
+        CONDA_NAMES.get(need.name, canonicalize_name(need.name)): need.specifier
+        for need in requirements(project, "lab")
+    }
+    wanted["python"] = Requirement(f"python{project['requires-python']}").specifier
+    assert {name: Requirement(f"x{bounds}").specifier for name, bounds in told} == wanted
+
+
+def test_binder_gets_the_library_from_the_checkout(checkout):
+    assert re.search(r"^  - pip:\n      - -e \.$", (checkout / "environment.yml").read_text(), re.M)
+    assert not (checkout / "binder").exists(), "an empty folder of this name hides environment.yml"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_version_is_within_its_bounds_on_every_python(checkout, project, lock):
+    pins = locked(checkout, lock)
+    for python in PYTHONS:
+        versions = {pin.name: version(pin) for pin in pins if applies(pin.marker, python)}
+        for need in requirements(project, *LOCKS[lock]):
+            if need.name != "torch":
+                found = versions.get(canonicalize_name(need.name), "none")
+                assert found != "none", f"{lock}, Python {python}: {need} is not locked"
+                assert need.specifier.contains(found), f"{lock}, Python {python}: {need.name} {found}"
+
+
+def test_the_oldest_versions_allowed_are_the_ones_tried(checkout, project):
+    versions = {pin.name: version(pin) for pin in locked(checkout, "lowest") if applies(pin.marker, "3.11")}
+    for need in requirements(project):
+        if need.name != "torch":
+            (lowest,) = (bound.version for bound in need.specifier if bound.operator == ">=")
+            found = versions[canonicalize_name(need.name)]
+            assert found.split(".")[: lowest.count(".") + 1] == lowest.split("."), f"{need}: {found} is tried"
+
+
+def test_the_torch_that_is_installed_apart_is_within_its_bounds(checkout, project):
+    (pin,) = map(Requirement, (checkout / "requirements/torch.txt").read_text().split())
+    (need,) = (need for need in requirements(project) if need.name == "torch")
+    assert need.specifier.contains(version(pin))
+
+
+def test_learners_and_developers_get_the_same_versions(checkout):
+    developers = {(pin.name, version(pin)) for pin in locked(checkout, "dev")}
+    learners = {(pin.name, version(pin)) for pin in locked(checkout, "lab")}
+    assert learners <= developers
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_hold_hashes_and_no_address_and_no_torch(checkout, lock):
+    text = (checkout / f"requirements/{lock}.txt").read_text()
+    pins = locked(checkout, lock)
+    assert len(pins) > 50
+    assert all("--hash=sha256:" in block for block in re.split(r"\n(?=\w)", text))
+    assert "://" not in text
+    assert not re.search(r"^\s*-(?!-hash)", text, re.M)
+    assert "torch" not in {pin.name for pin in pins}
+
+
+# --- What is committed ------------------------------------------------------------------------------------------------
+
+
+def committed(checkout: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file that is committed, or would be."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (checkout / name).is_file():
+            yield name, (checkout / name).read_bytes()
+
+
+HOSTS = re.compile(
+    r"(pypi|pythonhosted|anaconda|npmjs|download\.pytorch)\.(org|com)\b"
+    r"|https?://[^\s\"]*/(simple|packages)/|https?://[^\s\"]*\.(whl|deb|tgz)\b|index-url[ =]+https?:"
+)
+# Not inside base64, where a slash can stand before anything.
+MACHINE_PATHS = re.compile(r"(?<![\w+/.=-])/(home|root|Users|work|opt)/\w")
+
+
+def test_the_patterns_find_what_they_are_for():
+    address = "https://" + "pypi" + ".org/x"
+    assert HOSTS.search(address)
+    assert HOSTS.search("--index-url " + "https:" + "//somewhere.example")
+    assert MACHINE_PATHS.search('cd "' + "/" + 'home/somebody"')
+    assert not MACHINE_PATHS.search("iVBORw0KGgo/work/AA==")
+
+
+@pytest.mark.parametrize("pattern", [HOSTS, MACHINE_PATHS], ids=["package registry", "machine path"])
+def test_no_committed_file_names_a_package_registry_or_a_path_of_a_machine(checkout, pattern):
+    texts = {name: data.decode() for name, data in committed(checkout) if b"\0" not in data}
+    assert {name: match[0] for name, text in texts.items() if (match := pattern.search(text))} == {}
+
+
+def test_no_committed_file_is_over_a_megabyte_and_a_half(checkout):
+    assert {name: len(data) for name, data in committed(checkout) if len(data) > 1_500_000} == {}
+
+
+def test_the_licences_are_there_and_shipped(checkout, project):
+    assert project["license-files"] == ["LICENSE", "LICENSE-lessons"]
+    assert (checkout / "LICENSE").read_text().startswith("MIT License\n")
+    lessons = (checkout / "LICENSE-lessons").read_text()
+    assert lessons.startswith("Attribution 4.0 International\n")
+    assert [int(number) for number in re.findall(r"^Section (\d) --", lessons, re.M)] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+# --- make and CI ------------------------------------------------------------------------------------------------------
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make as from a shell, not as a part of the make that may run these tests."""
+    outside = {name: value for name, value in os.environ.items() if not re.match("MAKE|MFLAGS", name)}
+    return subprocess.run(["make", "-s", *arguments], cwd=folder, env=outside, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("other_version", [(3, 10, 14), (3, 14, 0)])
+def test_a_python_that_is_too_old_or_too_new_gets_one_sentence(checkout, tmp_path, other_version):
+    other = tmp_path / "python"
+    pretend = f"import sys; sys.version_info = {other_version}; exec(sys.argv[1])"
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$2"\n')
+    other.chmod(0o755)
+    (tmp_path / "Makefile").write_text((checkout / "Makefile").read_text())
+    made = make(tmp_path, ".venv/.python", f"PYTHON={other}")
+    assert made.returncode
+    assert made.stdout == "The course needs Python 3.11, 3.12 or 3.13; name one, say: make lab PYTHON=python3.12\n"
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_install_that_breaks_off_is_begun_again(checkout, tmp_path):
+    for name in ("Makefile", "pyproject.toml", "requirements/torch.txt", "requirements/lab.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((checkout / name).read_bytes())
+    pip = tmp_path / ".venv/bin/pip"
+    pip.parent.mkdir(parents=True)
+    (tmp_path / ".venv/.python").touch()
+    pip.write_text('#!/bin/sh\necho "$@" >> asked\ncase "$*" in *torch*) exit 0;; *) exit 1;; esac\n')
+    pip.chmod(0o755)
+
+    def asked() -> list[str]:
+        """What `make lab` asks of pip."""
+        (tmp_path / "asked").unlink(missing_ok=True)
+        make(tmp_path, ".venv/.lab", "TORCH_INDEX=here")
+        return (tmp_path / "asked").read_text().splitlines()
+
+    assert asked() == ["install -r requirements/torch.txt --index-url here", "install -r requirements/lab.txt"]
+    assert not (tmp_path / ".venv/.lab").exists()
+    assert asked() == ["install -r requirements/lab.txt"]
+    pip.write_text('#!/bin/sh\necho "$@" >> asked\n')
+    assert len(asked()) == 2
+    assert (tmp_path / ".venv/.lab").exists()
+
+
+@pytest.mark.parametrize(
+    ("suites", "line", "status"),
+    [
+        (['tests="5" failures="0" errors="0" skipped="1"', 'tests="2"'], "6 passed, 0 failed, 1 skipped", 0),
+        (['tests="5" failures="1" errors="1" skipped="0"'], "3 passed, 2 failed, 0 skipped", 1),
+        ([], "0 passed, 0 failed, 0 skipped", 1),
+    ],
+)
+def test_the_closing_line_adds_all_reports_up(checkout, tmp_path, suites, line, status):
+    for number, suite in enumerate(suites):
+        (tmp_path / f"{number}.xml").write_text(f'<testsuites><testsuite name="pytest" {suite}/></testsuites>')
+    command = [sys.executable, checkout / ".ci/total.py", tmp_path]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.stdout, ended.returncode) == (f"{line}\n", status)
