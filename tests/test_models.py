@@ -84,3 +84,8 @@ def test_a_side_that_does_not_fold_is_refused_in_one_sentence():
 def test_an_unknown_question_is_refused_in_one_sentence():
     with pytest.raises(CourseError, match="predicts one of picture, noise, velocity, not 'cat'"):
         Denoiser(predicts="cat")
+
+
+def test_folding_leaves_144_places_of_192_channels_as_lesson_2_says():
+    folded = F.pixel_unshuffle(torch.zeros(1, 3, 96, 96), Denoiser().fold)
+    assert folded.shape == (1, 192, 12, 12)

@@ -122,3 +122,7 @@ def test_every_classic_denoiser_helps(name, amount):
         assert picture.shape == photo.shape
         assert picture.abs().max() <= 1
         assert judge.psnr(picture, photo) > left
+
+
+def test_on_step_3_of_5_the_noise_is_twenty_times_stronger_as_lesson_1_says(cat):
+    assert 10 ** (-signal_to_noise(cat, 3 / 5) / 10) == pytest.approx(20, rel=0.1)

@@ -166,7 +166,9 @@ def test_an_interrupted_run_leaves_everything_as_it_was(course):
     run(course)
     before = files(course)
     add_lesson(course, 1, "# %%\nopen('begun', 'w').close()\nimport time; time.sleep(100)")
-    program = "import sys; from course_lib.cli import main; sys.exit(main(['run']))"
+    # A shell starts what runs in the background with interrupts ignored, and children inherit that.
+    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from course_lib.cli import main; sys.exit(main(['run']))"
     path = os.pathsep.join([str(Path(cli.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-c", program], cwd=course, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE

@@ -32,9 +32,9 @@ class Verdict:
         return "\n".join([self.what, *sides] + [f"Think about: {self.idea}"] * bool(self.idea))
 
     def _repr_html_(self) -> str:
-        said = f"<strong>{html.escape(self.what)}</strong>"
+        said = f"<div><strong>{html.escape(self.what)}</strong></div>"
         for side, value in self.sides.items():  # two to compare, or one as a hint, folded away
-            style = 'style="display:inline-block;margin-right:1em"' + " open" * (len(self.sides) > 1)
+            style = 'style="display:inline-block;margin:.3em 1em 0 0"' + " open" * (len(self.sides) > 1)
             said += f"<details {style}><summary>{side}</summary>{drawn(value, side)}</details>"
         said += f"<div>Think about: {html.escape(self.idea)}</div>" * bool(self.idea)
         return f'<div role="status" style="border-left:4px solid;padding:.3em .8em">{said}</div>'
@@ -112,8 +112,9 @@ def exercise(body: Callable[[Ask, Generator], None]) -> Callable[..., Verdict]:
 
 def photos_and_noise(random: Generator, *, count: int, size: int = 24) -> tuple[Tensor, Tensor]:
     """`count` patches of the cat photo, count x 3 x size x size, and noise of that shape, other ones for each seed."""
-    corners = torch.randint(96 - size, (count, 2), generator=random).tolist()
-    patches = [photo("cat", size=96)[..., top : top + size, left : left + size] for top, left in corners]
+    wide = 32 if size == 24 else 96  # at 32 pixels a patch of 24 shows the cat, which the messages speak of
+    corners = torch.randint(wide - size, (count, 2), generator=random).tolist()
+    patches = [photo("cat", size=wide)[..., top : top + size, left : left + size] for top, left in corners]
     return torch.cat(patches), torch.randn((count, 3, size, size), generator=random)
 
 
@@ -132,7 +133,8 @@ def drawn(numbers: Tensor, side: str) -> str:
     """The numbers as HTML: pictures as pictures, at most six, the rest as short text."""
     if numbers.ndim != 4 or numbers.shape[1] != 3 or not numbers.numel():
         return f"<code>{html.escape(brief(numbers))}</code>"
-    return show(numbers[:6].clamp(-1, 1).nan_to_num().float(), about=f"{side}: the pictures of this exercise.").html
+    some = numbers[:6].clamp(-1, 1).nan_to_num().float()
+    return show(some, about=f"{side}: the pictures of this exercise.", width=72 * len(some)).html
 
 
 def brief(numbers: Tensor) -> str:
