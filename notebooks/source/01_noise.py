@@ -50,7 +50,9 @@ upload
 
 # %%
 cat = upload.photo(size=96)  # 1 x 3 x 96 x 96: one picture, three colours, 96 rows of 96 pixels
-show(cat, about="A photo of a tabby cat's face with green eyes, looking to the right.", width=288)
+show(
+    cat, about="A photo of a tabby cat's face with green eyes, looking to the right.", width=288
+)
 
 # %% [markdown]
 # To the computer it is a block of numbers: for each pixel how red, how green and how blue it is. In this course they lie
@@ -58,7 +60,9 @@ show(cat, about="A photo of a tabby cat's face with green eyes, looking to the r
 
 # %%
 print("shape:", tuple(cat.shape))
-print("red of the first three pixels:", [round(value, 2) for value in cat[0, 0, 0, :3].tolist()])
+print(
+    "red of the first three pixels:", [round(value, 2) for value in cat[0, 0, 0, :3].tolist()]
+)
 print("darkest and lightest:", round(cat.min().item(), 2), round(cat.max().item(), 2))
 
 # %% [markdown] exercise={"name": "to_screen", "minutes": 5, "difficulty": "first steps"}
@@ -70,7 +74,10 @@ print("darkest and lightest:", round(cat.min().item(), 2), round(cat.max().item(
 
 # %% nbgrader={"grade": false, "grade_id": "to_screen", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def to_screen(picture):
-    """Whole numbers for a screen.  picture: a tensor of any shape.  Returns one of the same shape, 0 to 255."""
+    """Whole numbers for a screen.
+
+    picture: a tensor of any shape.  Returns one of the same shape, 0 to 255.
+    """
     ### BEGIN SOLUTION
     return ((picture + 1) * 127.5).round().clamp(0, 255)
     ### END SOLUTION
@@ -139,7 +146,10 @@ slider(at, label="amount of noise", low=0.0, high=1.0, step=0.05, start=0.5)
 
 # %% nbgrader={"grade": false, "grade_id": "blend", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def blend(picture, noise, amount):
-    """Blend two pictures.  picture, noise: B x 3 x H x W.  amount: a number from 0 to 1.  Returns B x 3 x H x W."""
+    """Blend two pictures.
+
+    picture, noise: B x 3 x H x W.  amount: a number from 0 to 1.  Returns B x 3 x H x W.
+    """
     ### BEGIN SOLUTION
     return (1 - amount) * picture + amount * noise
     ### END SOLUTION
@@ -173,7 +183,11 @@ checks.blend(blend)
 
 # %% image="noise_ladder"
 steps = noise_ladder(cat, steps=5, seed=0)  # 6 x 3 x 96 x 96
-show(steps, labels="step {}", about="The cat on a noise ladder of five steps: step 0 is the photo, step 5 is noise.")
+show(
+    steps,
+    labels="step {}",
+    about="The cat on a noise ladder of five steps: step 0 is the photo, step 5 is noise.",
+)
 
 # %% [markdown]
 # How much cat is left on each step? The *signal-to-noise ratio* says how many times stronger the picture's variation is
@@ -182,12 +196,20 @@ show(steps, labels="step {}", about="The cat on a noise ladder of five steps: st
 
 # %%
 table(
-    [{"step": k, "amount": f"{k / 5:.1f}", "signal to noise, dB": signal_to_noise(cat, k / 5)} for k in range(1, 5)],
+    [
+        {
+            "step": k,
+            "amount": f"{k / 5:.1f}",
+            "signal to noise, dB": signal_to_noise(cat, k / 5),
+        }
+        for k in range(1, 5)
+    ],
     about="Signal-to-noise ratio of the cat on the steps between the photo and pure noise",
 )
 
 # %% [markdown]
-# Most people still see the cat on step 3, where the noise is many times stronger. Your eye is a good denoiser: it knows cats.
+# Can you still see the cat on step 3? There the noise is twenty times stronger than the picture (13 dB). Your eye is a good
+# denoiser: it knows cats.
 #
 # <details><summary>The maths</summary>
 #
@@ -205,7 +227,10 @@ table(
 
 # %% nbgrader={"grade": false, "grade_id": "ladder", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ladder(picture, noise, steps):
-    """The noise ladder.  picture, noise: 1 x 3 x H x W.  steps: a whole number, K.  Returns (K + 1) x 3 x H x W."""
+    """The noise ladder.
+
+    picture, noise: 1 x 3 x H x W.  steps: a whole number, K.  Returns (K + 1) x 3 x H x W.
+    """
     ### BEGIN SOLUTION
     amounts = torch.linspace(0, 1, steps + 1).reshape(-1, 1, 1, 1)  # (K + 1) x 1 x 1 x 1
     return (1 - amounts) * picture + amounts * noise
@@ -236,7 +261,7 @@ checks.ladder(ladder)
 # %% [markdown]
 # ## Is the difference random?
 #
-# The explainer that this course follows shows a messed-up cat beside the true one, and says that the noise was random
+# [The explainer](https://crutcher.github.io/2022/12/25/What-Are-AI-Art-Models/) that this course follows shows a messed-up cat beside the true one, and says that the noise was random
 # but that the difference between the two pictures "is clearly not random". Its picture of the difference does show a cat.
 # Can both be true? It depends on how the picture was messed up. Here are three ways.
 
@@ -244,14 +269,17 @@ checks.ladder(ladder)
 messy = {
     "added": cat + noise,
     "blended": add_noise(cat, 0.5, seed=0)[0],  # half and half
-    "added, then saved": (cat + noise).clamp(-1, 1),  # a picture file holds nothing beyond -1 and 1
+    "added, then saved": (cat + noise).clamp(
+        -1, 1
+    ),  # a picture file holds nothing beyond -1 and 1
 }
 difference = {name: picture - cat for name, picture in messy.items()}
 show(
     [*messy.values(), *difference.values()],
     labels=[*messy, *["minus the cat"] * 3],
     columns=3,
-    about="Above, the cat messed up in three ways; below, the same minus the true cat: specks alone for added noise, specks "
+    about="Above, the cat messed up in three ways; below, the same minus the true cat: specks "
+    "alone for added noise, specks "
     "with a faint negative of the cat for the other two.",
 )
 
@@ -271,7 +299,8 @@ for seed in range(200):
 show(
     [2 * picture for picture in mean.values()],  # twice the contrast
     labels=list(mean),
-    about="The mean of 200 differences: grey for added noise, a clear negative of the cat for the other two.",
+    about="The mean of 200 differences: grey for added noise, a clear negative of the cat for "
+    "the other two.",
 )
 
 # %% [markdown]
@@ -293,7 +322,8 @@ chart(
     {name: (range(9), autocorrelation(picture, reach=8)) for name, picture in curves.items()},
     x="how far apart, in pixels",
     y="correlation",
-    about="Autocorrelation against distance: near 1 and falling slowly for the photo, 0 from the first pixel on for added "
+    about="Autocorrelation against distance: near 1 and falling slowly for the photo, 0 from "
+    "the first pixel on for added "
     "noise, and a little above it at all distances for the difference of the blended picture.",
 )
 
@@ -323,7 +353,10 @@ table(
 
 # %% nbgrader={"grade": false, "grade_id": "neighbours", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def neighbours(picture):
-    """How alike neighbours in a row are.  picture: B x 3 x H x W.  Returns a number from -1 to 1."""
+    """How alike neighbours in a row are.
+
+    picture: B x 3 x H x W.  Returns a number from -1 to 1.
+    """
     ### BEGIN SOLUTION
     left, right = picture[..., :-1], picture[..., 1:]
     left, right = left - left.mean(), right - right.mean()
@@ -373,7 +406,10 @@ checks.neighbours(neighbours)
 
 # %% nbgrader={"grade": false, "grade_id": "psnr", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def psnr(picture, truth):
-    """How near a picture is to the true one, in decibels.  picture, truth: B x 3 x H x W from -1 to 1."""
+    """How near a picture is to the true one, in decibels.
+
+    picture, truth: B x 3 x H x W from -1 to 1.
+    """
     ### BEGIN SOLUTION
     error = ((picture - truth) ** 2).mean()
     return 10 * torch.log10(4 / error)
@@ -409,7 +445,8 @@ noisy, _ = add_noise(cat, 0.3, seed=1)
 cleaned = {"noisy": noisy, **classic_denoisers(noisy, 0.3)}
 show(
     [*cleaned.values(), cat],
-    labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in cleaned.items()] + ["the photo"],
+    labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in cleaned.items()]
+    + ["the photo"],
     columns=3,
     about="A noisy cat at amount 0.3, what four classic denoisers make of it, and the photo.",
 )
@@ -441,7 +478,8 @@ cleaned = classic_denoisers(noisy, 0.6)
 show(
     [noisy, cleaned["total variation"], cleaned["non-local means"]],
     labels=["noisy", "total variation", "non-local means"],
-    about="At amount 0.6 the two best classic denoisers give back a brown blur with neither eyes nor fur.",
+    about="At amount 0.6 the two best classic denoisers give back a brown blur with neither "
+    "eyes nor fur.",
 )
 
 # %% [markdown]
@@ -454,7 +492,8 @@ print(
     f"{autocorrelation(noise, reach=1)[1]:+.2f} in noise."
 )
 print(
-    f"Difference and photo: correlation {correlation(difference['added'], cat):+.2f} for added noise, "
+    f"Difference and photo: correlation {correlation(difference['added'], cat):+.2f} for added "
+    "noise, "
     f"{correlation(difference['blended'], cat):+.2f} for blended."
 )
 print(f"Best classic denoiser at amount 0.6: {best['denoiser']}, {best['PSNR, dB']:.1f} dB.")

@@ -43,7 +43,9 @@ from tqdm.auto import tqdm
 
 # %%
 device = best_device()
-cat = example_photo("cat", size=96).to(device)  # or load_photo("my_cat.jpg", size=96), from course_lib.pictures
+cat = example_photo("cat", size=96).to(
+    device
+)  # or load_photo("my_cat.jpg", size=96), from course_lib.pictures
 show(cat, about="The photo of lesson 1: a tabby cat's face with green eyes.", width=288)
 
 # %% [markdown]
@@ -58,7 +60,8 @@ noise = noise_like(cat, seed=0)
 show(
     [blend(cat, noise, 3 / 5), blend(cat, noise, 2 / 5)],
     labels=["given: step 3", "asked for: step 2"],
-    about="Two neighbouring steps of the ladder: the noisier one is given, the cleaner one is to be drawn.",
+    about="Two neighbouring steps of the ladder: the noisier one is given, the cleaner one is "
+    "to be drawn.",
 )
 
 # %% [markdown] exercise={"name": "training_pair", "minutes": 5, "difficulty": "first steps"}
@@ -70,7 +73,10 @@ show(
 
 # %% nbgrader={"grade": false, "grade_id": "training_pair", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def training_pair(picture, noise, step, steps):
-    """Two neighbouring steps.  picture, noise: 1 x 3 x H x W.  step: 0 to steps - 1.  Returns (step + 1, step)."""
+    """Two neighbouring steps.
+
+    picture, noise: 1 x 3 x H x W.  step: 0 to steps - 1.  Returns (step + 1, step).
+    """
     ### BEGIN SOLUTION
     harder, easier = (step + 1) / steps, step / steps
     return (1 - harder) * picture + harder * noise, (1 - easier) * picture + easier * noise
@@ -143,7 +149,8 @@ with torch.no_grad():
 show(
     [seen[0], seen[3], seen[5]],
     labels=["step 5: noise", "step 2", "step 0"],
-    about="From noise to step 0 with the network that draws the next step: grey and brown blotches, no cat.",
+    about="From noise to step 0 with the network that draws the next step: grey and brown "
+    "blotches, no cat.",
 )
 
 # %% [markdown]
@@ -176,7 +183,10 @@ print(f"Share of the picture in what step 4 asks for: {share:.1%}.  The rest is 
 
 # %% nbgrader={"grade": false, "grade_id": "picture_from_noise", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def picture_from_noise(noisy, noise, amount):
-    """The clean picture.  noisy, noise: B x 3 x H x W.  amount: a number from 0 to less than 1.  Returns B x 3 x H x W."""
+    """The clean picture.
+
+    noisy, noise: B x 3 x H x W.  amount: a number from 0 to less than 1.  Returns B x 3 x H x W.
+    """
     ### BEGIN SOLUTION
     return (noisy - amount * noise) / (1 - amount)
     ### END SOLUTION
@@ -211,7 +221,9 @@ asked = {}
 for question in ("noise", "picture"):
     torch.manual_seed(0)
     asked[question] = Denoiser(predicts=question).to(device)
-    for _ in tqdm(train(asked[question], cat, steps=100, seed=0), total=100, desc=f"the {question}"):
+    for _ in tqdm(
+        train(asked[question], cat, steps=100, seed=0), total=100, desc=f"the {question}"
+    ):
         pass
 
 # %%
@@ -221,8 +233,10 @@ for question, denoiser in asked.items():
     *_, (_, drawn[f"the {question}"]) = walk(denoiser, start, steps=25)
 show(
     [*drawn.values(), cat],
-    labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in drawn.items()] + ["the photo"],
-    about="Drawn from the same noise after 100 rounds of training on three questions: only the network that was "
+    labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in drawn.items()]
+    + ["the photo"],
+    about="Drawn from the same noise after 100 rounds of training on three questions: only the "
+    "network that was "
     "asked for the picture draws the cat.",
 )
 
@@ -247,7 +261,9 @@ show(
 # %%
 torch.manual_seed(0)
 model = Denoiser(predicts="picture").to(device)
-losses = [step.loss for step in tqdm(train(model, cat, steps=250, seed=0), total=250, desc="training")]
+losses = [
+    step.loss for step in tqdm(train(model, cat, steps=250, seed=0), total=250, desc="training")
+]
 chart(
     {"mean square error": (range(1, 251), [max(loss, 1e-5) for loss in losses])},
     x="step of training",
@@ -264,7 +280,8 @@ noise = noise_like(cat, seed=2)
 show(
     [half, guess_picture(model, half, 0.5), noise, guess_picture(model, noise, 1.0)],
     labels=["amount 0.5", "guess", "amount 1", "guess"],
-    about="The cat half covered by noise and what the denoiser takes it to be; pure noise and the same: twice a sharp cat.",
+    about="The cat half covered by noise and what the denoiser takes it to be; pure noise and "
+    "the same: twice a sharp cat.",
 )
 
 # %% [markdown]
@@ -282,7 +299,10 @@ show(
 
 # %% nbgrader={"grade": false, "grade_id": "step_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def step_back(noisy, guess, amount, after):
-    """One step towards the guess.  noisy, guess: B x 3 x H x W.  1 >= amount > after >= 0.  Returns B x 3 x H x W."""
+    """One step towards the guess.
+
+    noisy, guess: B x 3 x H x W.  1 >= amount > after >= 0.  Returns B x 3 x H x W.
+    """
     ### BEGIN SOLUTION
     return guess + after / amount * (noisy - guess)
     ### END SOLUTION
@@ -318,7 +338,8 @@ stops = [path[0], path[25], path[40], path[50]]
 show(
     [pictures[:1] for _, pictures in stops],
     labels=[f"amount {amount:.1f}" for amount, _ in stops],
-    about="The walk from noise to the cat: first specks, then a cat behind specks, then the cat.",
+    about="The walk from noise to the cat: first specks, then a cat behind specks, then the "
+    "cat.",
 )
 
 # %%
@@ -333,7 +354,8 @@ chart(
     {"mean of 8 walks": ([1 - amount for amount, _ in path], curve)},
     x="way walked (1 - amount of noise)",
     y="PSNR to the photo, dB",
-    about=f"PSNR to the photo along the walk: it rises all the way, to {curve[-1]:.0f} dB at the end.",
+    about=f"PSNR to the photo along the walk: it rises all the way, to {curve[-1]:.0f} dB at "
+    "the end.",
 )
 
 # %%
@@ -341,7 +363,8 @@ final = path[-1][1]
 show(
     final[:4],
     labels=[f"seed {100 + i}\n{judge.psnr(final[i : i + 1], cat):.1f} dB" for i in range(4)],
-    about="The ends of the first four walks, from four different noises: four times the same cat.",
+    about="The ends of the first four walks, from four different noises: four times the same "
+    "cat.",
 )
 
 # %% [markdown]
@@ -360,7 +383,10 @@ print("the same to the bit:", torch.equal(again, final))
 
 # %% nbgrader={"grade": false, "grade_id": "walk_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def walk_back(noise, guesses):
-    """A walk from noise.  noise: 1 x 3 x H x W.  guesses: a list of K such pictures.  Returns a list of K pictures."""
+    """A walk from noise.
+
+    noise: 1 x 3 x H x W.  guesses: a list of K such pictures.  Returns a list of K pictures.
+    """
     ### BEGIN SOLUTION
     steps, noisy, path = len(guesses), noise, []
     for step, guess in enumerate(guesses):
@@ -399,7 +425,10 @@ checks.walk_back(walk_back)
 
 # %%
 def best_classic(noisy, amount, truth):
-    scores = {name: judge.psnr(picture, truth) for name, picture in classic_denoisers(noisy, amount).items()}
+    scores = {
+        name: judge.psnr(picture, truth)
+        for name, picture in classic_denoisers(noisy, amount).items()
+    }
     name = max(scores, key=scores.get)
     return name, scores[name]
 
@@ -412,19 +441,29 @@ for photo, truth in (("the cat", cat), ("a cup of coffee", coffee)):
         noisy, _ = add_noise(truth, amount, seed=1)
         name, classic = best_classic(noisy, amount, truth)
         ours = judge.psnr(guess_picture(model, noisy, amount), truth)
-        scores.append({"photo": photo, "amount": str(amount), "best classic": name, "its dB": classic, "our dB": ours})
+        scores.append(
+            {
+                "photo": photo,
+                "amount": str(amount),
+                "best classic": name,
+                "its dB": classic,
+                "our dB": ours,
+            }
+        )
 table(scores, about="PSNR of the best classic denoiser and of the one-photo denoiser")
 
 # %%
 noisy, _ = add_noise(coffee, 0.6, seed=1)
 ours = guess_picture(model, noisy, 0.6)
 print(
-    f"One-photo denoiser: {judge.psnr(ours, coffee):.1f} dB to the coffee, {judge.psnr(ours, cat):.1f} dB to the cat."
+    f"One-photo denoiser: {judge.psnr(ours, coffee):.1f} dB to the coffee, "
+    f"{judge.psnr(ours, cat):.1f} dB to the cat."
 )
 show(
     [noisy, classic_denoisers(noisy, 0.6)["total variation"], ours],
     labels=["noisy coffee", "total variation", "one-photo denoiser"],
-    about="A noisy cup of coffee: total variation gives back a blurred cup, the one-photo denoiser a blurred cat.",
+    about="A noisy cup of coffee: total variation gives back a blurred cup, the one-photo "
+    "denoiser a blurred cat.",
 )
 
 # %% [markdown]
@@ -437,7 +476,10 @@ show(
 # Nothing but this photo, and it takes much more room to keep it than a file does:
 
 # %%
-print(f"the network: {4 * parameter_count(model) / 1e6:.1f} MB; the photo as raw bytes: {cat.numel() / 1e6:.3f} MB")
+print(
+    f"the network: {4 * parameter_count(model) / 1e6:.1f} MB; the photo as raw bytes: "
+    f"{cat.numel() / 1e6:.3f} MB"
+)
 
 # %% [markdown]
 # With one photo in the world there is nothing to decide: whatever the noise, the best guess is that photo. With several photos that are
@@ -463,7 +505,10 @@ print(f"the network: {4 * parameter_count(model) / 1e6:.1f} MB; the photo as raw
 
 # %% nbgrader={"grade": false, "grade_id": "ideal_guess", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ideal_guess(noisy, amount, photos):
-    """The best guess when only `photos` exist.  noisy: 1 x 3 x H x W.  photos: N x 3 x H x W.  Returns 1 x 3 x H x W."""
+    """The best guess when only `photos` exist.
+
+    noisy: 1 x 3 x H x W.  photos: N x 3 x H x W.  Returns 1 x 3 x H x W.
+    """
     ### BEGIN SOLUTION
     apart = ((noisy - (1 - amount) * photos) ** 2).sum(dim=(1, 2, 3))  # N
     weights = torch.softmax(-apart / (2 * amount**2), dim=0)  # N
@@ -497,8 +542,14 @@ checks.ideal_guess(ideal_guess)
 # %%
 largest = next(row for row in scores if row["photo"] == "the cat" and row["amount"] == "0.6")
 print(f"From pure noise, mean of 8 seeds: {curve[-1]:.1f} dB to the photo in 50 steps.")
-print(f"Denoising the cat at amount 0.6: {largest['our dB']:.1f} dB, best classic {largest['its dB']:.1f} dB.")
-print(f"Denoising the coffee at amount 0.6: {scores[-1]['our dB']:.1f} dB, best classic {scores[-1]['its dB']:.1f} dB.")
+print(
+    f"Denoising the cat at amount 0.6: {largest['our dB']:.1f} dB, best classic "
+    f"{largest['its dB']:.1f} dB."
+)
+print(
+    f"Denoising the coffee at amount 0.6: {scores[-1]['our dB']:.1f} dB, best classic "
+    f"{scores[-1]['its dB']:.1f} dB."
+)
 
 # %% [markdown]
 # **Go further.** Train on two photos: `train(model, torch.cat([cat, coffee]), ...)`. From which seeds do you get the cat, from which the
