@@ -132,7 +132,7 @@ def test_the_patterns_find_what_they_are_for():
     assert HOSTS.search(address)
     assert HOSTS.search("--index-url " + "https:" + "//somewhere.example")
     assert MACHINE_PATHS.search('cd "' + "/" + 'home/somebody"')
-    assert not MACHINE_PATHS.search("iVBORw0KGgo/work/AA==")
+    assert not MACHINE_PATHS.search("iVBORw0KGgo/opt/AA==")
 
 
 @pytest.mark.parametrize("pattern", [HOSTS, MACHINE_PATHS], ids=["package registry", "machine path"])
