@@ -10,7 +10,7 @@
 #     name: python3
 #   course:
 #     reading_minutes: 20
-#     summary: walks a photo of a cat into noise, measures the way, and meets the denoisers of the time before deep learning
+#     summary: walk a photo of a cat into noise, measure the way, and meet the denoisers of the time before deep learning
 # ---
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #     name: python3
 #   course:
 #     reading_minutes: 25
-#     summary: trains a small network on one photo until it can draw that photo from pure noise, and finds out what it learned
+#     summary: train a small network on one photo until it can draw that photo from pure noise, and find out what it learned
 # ---
 
 # %% [markdown]
