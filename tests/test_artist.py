@@ -1,5 +1,7 @@
 """The artist: what it draws depends on the caption, the seed and the picture's number, and on nothing else."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -77,6 +79,19 @@ def test_a_key_may_change_on_the_way(tiny):
     half = tiny.draw_key(lambda amount: one if amount > 0.5 else other, 2)
     assert not torch.allclose(half, tiny.draw_key(one, 2), atol=1e-4)
     assert not torch.allclose(half, tiny.draw_key(other, 2), atol=1e-4)
+
+
+def test_the_subject_is_said_louder_while_there_is_guidance_and_not_after(tiny):
+    scenes = [world.parse(CAPTION), world.parse("Dog sitting on a sofa")]
+    loud = replace(tiny, recipe={"draw": WALK | {"emphasis": 0.5}})
+    plain = words.caption_keys(tiny.words, [scene.caption for scene in scenes])
+    subjects = torch.stack([words.caption_key(tiny.words, text) for text in ("Maine coon cat", "dog")])
+    assert torch.allclose(loud.keys(scenes)(0.9), plain + 0.5 * subjects)
+    assert torch.equal(loud.keys(scenes)(0.2), plain)
+    assert torch.equal(tiny.keys(scenes)(0.9), plain)
+    both = loud.draw_each(scenes, seed=4)
+    assert not torch.allclose(both, tiny.draw_each(scenes, seed=4), atol=1e-4)
+    assert torch.allclose(both[:1], loud.draw(CAPTION, 1, seed=4), atol=1e-5)
 
 
 def test_what_it_can_not_draw_is_said_in_one_sentence(tiny):

@@ -1,5 +1,7 @@
 """The model that comes with the course: what it is, what it scores, and that the stored scores are true."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -40,10 +42,8 @@ def test_the_stored_scores_are_those_that_the_lesson_speaks_of(artist):
     scores = artist.recipe["scores"]
     assert len(scores["by caption"]) == len(world.held_out_scenes()) >= 12
     assert scores["known"]["all"] > 0.99
-    assert scores["held out"]["all"] > 0.9
-    # It fails at one pair, a dog on the rug, and lesson 5 shows it failing.
-    wrong = {caption for caption, share in scores["by caption"].items() if share < 0.8}
-    assert all("Dog" in caption and "rug" in caption for caption in wrong)
+    assert scores["held out"]["all"] >= 0.95 * scores["real"]["all"]
+    assert min(scores["by caption"].values()) >= 0.8
     assert scores["distance of real"] < scores["distance"] < 5 * scores["distance of real"]
 
 
@@ -57,13 +57,23 @@ def test_drawings_of_what_it_never_saw_are_right_and_those_of_a_model_without_tr
     assert critic.score(untrained.draw_each(asked[:8], seed=7), asked[:8])["all"] == 0
 
 
+def test_without_emphasis_the_dog_is_drowned_and_with_it_it_is_not(artist):
+    """What lesson 5 shows, and why the shipped model draws as it does."""
+    critic, dogs = judge.shipped_judge(), [world.parse("Dog sitting on a white and black salt and pepper rug")] * 12
+    plainly = replace(artist, recipe={"draw": artist.recipe["draw"] | {"emphasis": 0.0}})
+    plain, loud = (critic.score(speaker.draw_each(dogs, seed=9), dogs)["all"] for speaker in (plainly, artist))
+    assert plain < 0.75
+    assert loud >= 0.75
+    assert loud > plain
+
+
 @pytest.mark.slow
 def test_the_stored_scores_are_found_again_on_other_seeds(artist):
     critic, scores = judge.shipped_judge(), artist.recipe["scores"]
     asked = [scene for scene in world.held_out_scenes() for _ in range(12)]
     drawn = artist.draw_each(asked, seed=11)
     share, count = scores["held out"]["all"], len(asked)
-    assert abs(critic.score(drawn, asked)["all"] - share) < 4 * (0.06 * 0.94 / count) ** 0.5 + 0.01
+    assert abs(critic.score(drawn, asked)["all"] - share) < 4 * (0.02 * 0.98 / count) ** 0.5 + 0.01
 
 
 @pytest.mark.slow
