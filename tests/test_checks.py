@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_lib import checks
 from course_lib.checks import lesson01, lesson02
+from tests.exercises import ExercisesOfALesson, Function, check, exercises_of, not_tried, stop
 
-Function = Callable[..., Any]
-SEEDS = (0, 1, 2)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # Lesson 1
@@ -396,71 +395,15 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
 }
 
 
-def check(exercise: str, function: Function, seed: int = 0) -> checks.Verdict:
-    return getattr(checks, exercise)(function, seed=seed)
-
-
-def not_tried(*inputs: Any) -> Any:
-    raise NotImplementedError("your code here")
-
-
 def solution(exercise: str) -> Function:
     return RIGHT[exercise]["solution"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # pictures of 24 pixels are faster so, above all beside other tests
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.parametrize(("exercise", "kind"), [(exercise, kind) for exercise in RIGHT for kind in RIGHT[exercise]])
-def test_right_answers_of_every_kind_pass(exercise: str, kind: str) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, RIGHT[exercise][kind], seed)
-        assert verdict.passed, verdict
-        assert repr(verdict) == f"Passed: {exercise}."
-
-
-@pytest.mark.parametrize(
-    ("exercise", "said", "function"),
-    [(exercise, said, function) for exercise in WRONG for said, function in WRONG[exercise]],
-)
-def test_a_wrong_answer_hears_what_its_mistake_is(exercise: str, said: str, function: Function) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, function, seed)
-        assert not verdict.passed
-        assert verdict.what.startswith("Not yet. ")
-        assert said in verdict.what
-        assert "values are not right" not in verdict.what
-
-
-def test_every_exercise_has_enough_answers_of_both_sorts() -> None:
-    exercises = {name for lesson in (lesson01, lesson02) for name in vars(lesson) if callable(vars(checks).get(name))}
-    elsewhere = {"ideal_walk", "nearest_photo"}  # in test_checks_lesson02_second
-    assert set(RIGHT) == set(WRONG) == exercises - elsewhere
-    assert min(len(answers) for answers in RIGHT.values()) >= 4
-    assert min(len({said for said, _ in answers}) for answers in WRONG.values()) >= 6
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_an_exercise_not_tried_says_so_and_shows_what_it_should_draw(exercise: str) -> None:
-    verdict = check(exercise, not_tried)
-    assert not verdict.passed
-    assert repr(verdict).startswith(f"Not tried yet: {exercise}.")
-    assert "Think about" not in verdict._repr_html_()
-    draws = exercise not in ("to_screen", "neighbours", "psnr")
-    assert ("What it should draw" in verdict._repr_html_()) == draws
-    assert len(re.findall(r'<img alt="[^"]+" [^>]*src="data:image/', verdict._repr_html_())) == draws
-
-
-def stop(error: BaseException) -> Function:
-    def function(*inputs: Any) -> Any:
-        raise error
-
-    return function
+class TestExercises(ExercisesOfALesson):
+    exercises = exercises_of(lesson01, lesson02) - {"ideal_walk", "nearest_photo"}  # in test_checks_lesson02_second
+    right = RIGHT
+    wrong = WRONG
+    drawn = ("blend", "ladder", "training_pair", "picture_from_noise", "step_back", "walk_back", "ideal_guess")
 
 
 # What any function may do that is no answer, and a piece of what its writer hears.
@@ -499,52 +442,9 @@ def test_what_is_no_answer_is_said_and_stops_nothing(exercise: str, kind: str) -
     assert "<b>" not in verdict._repr_html_()
 
 
-@pytest.mark.parametrize("exercise", RIGHT)
-@pytest.mark.parametrize("odd", [math.nan, math.inf])
-def test_values_that_are_not_finite_are_named_and_drawn(exercise: str, odd: float) -> None:
-    def spoilt(*inputs: Any) -> np.ndarray:
-        numbers = checks.verdict.as_numbers(solution(exercise)(*inputs)).numpy().copy()
-        numbers.flat[0] = odd
-        return numbers
-
-    verdict = check(exercise, spoilt)
-    assert not verdict.passed
-    assert "not finite" in verdict.what
-    assert verdict._repr_html_()
-
-
 def test_an_interrupted_check_stops() -> None:
     with pytest.raises(KeyboardInterrupt):
         check("blend", stop(KeyboardInterrupt()))
-
-
-def wipe(inputs: Any) -> None:
-    for value in inputs:
-        if isinstance(value, Tensor):
-            value.zero_()
-        elif isinstance(value, list):
-            wipe(value)
-
-
-@pytest.mark.filterwarnings("ignore:invalid value encountered")
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_a_function_that_wipes_its_inputs_changes_no_verdict(exercise: str) -> None:
-    calls = []
-
-    def right(*inputs: Any) -> Any:
-        answer = checks.verdict.as_numbers(solution(exercise)(*inputs)).clone()
-        wipe(inputs)
-        return answer
-
-    def right_once(*inputs: Any) -> Any:
-        calls.append(inputs)
-        if len(calls) == 1:
-            return right(*inputs)
-        wipe(inputs)
-        return solution(exercise)(*inputs)
-
-    assert check(exercise, right).passed
-    assert not check(exercise, right_once).passed
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
@@ -561,24 +461,6 @@ def test_an_answer_that_goes_wrong_only_later_stops_nothing(exercise: str) -> No
     verdict = check(exercise, right_once_then(lambda *inputs: torch.zeros(0, 3, 16, 16)))
     assert not verdict.passed
     assert verdict._repr_html_()
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_answers_learnt_by_heart_fail_on_another_seed(exercise: str) -> None:
-    learnt: list[Any] = []
-
-    def learn(*inputs: Any) -> Any:
-        learnt.append(solution(exercise)(*inputs))
-        return learnt[-1]
-
-    def by_heart() -> Function:
-        answers = iter(learnt)
-        return lambda *inputs: next(answers)
-
-    assert check(exercise, learn, 0).passed
-    assert check(exercise, by_heart(), 0).passed
-    assert not check(exercise, by_heart(), 1).passed
-    assert not check(exercise, by_heart(), 2).passed
 
 
 def test_a_verdict_has_three_parts_as_text_and_as_html() -> None:
@@ -607,19 +489,6 @@ def test_a_verdict_escapes_what_it_quotes() -> None:
     page = check("blend", stop(ValueError("<script>alert('&')</script>")))._repr_html_()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_under_nbgrader_anything_but_a_pass_raises(exercise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    said, wrong = WRONG[exercise][0]
-    assert check(exercise, solution(exercise)).passed
-    with pytest.raises(AssertionError, match=re.escape(said)):
-        check(exercise, wrong)
-    with pytest.raises(AssertionError, match=f"^Not tried yet: {exercise}"):
-        check(exercise, not_tried)
-    with pytest.raises(AssertionError, match="stopped with SystemExit"):
-        check(exercise, stop(SystemExit()))
 
 
 # A stand-in: the function runs in another process, and only numbers, texts, arrays, lists and dicts cross, as JSON.
@@ -674,9 +543,8 @@ def serve() -> None:
 
 @pytest.fixture(scope="module")
 def other_process() -> Iterator[subprocess.Popen[str]]:
-    tests = Path(__file__).parent
-    command = [sys.executable, "-c", "import test_checks; test_checks.serve()"]
-    places = {"PYTHONPATH": f"{tests}:{tests.parent}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from tests import test_checks; test_checks.serve()"]
+    places = {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **places}
     ) as process:

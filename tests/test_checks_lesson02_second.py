@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,28 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_lib import checks
 from course_lib.checks import lesson02
 from course_lib.judge import psnr
+from tests.exercises import ExercisesOfALesson, Function, exercises_of
 
-Function = Callable[..., Any]
-SEEDS = (0, 1, 2, 3, 4)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def check(exercise: str, function: Function, seed: int = 0) -> checks.Verdict:
-    return getattr(lesson02, exercise)(function, seed=seed)
-
-
-def not_tried(*inputs: Any) -> Any:
-    raise NotImplementedError("your code here")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # The nearest photo.
@@ -220,73 +203,12 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "kind"), [(exercise, kind) for exercise in RIGHT for kind in RIGHT[exercise]])
-def test_right_answers_of_every_kind_pass(exercise: str, kind: str) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, RIGHT[exercise][kind], seed)
-        assert verdict.passed, verdict
-        assert repr(verdict) == f"Passed: {exercise}."
-
-
-@pytest.mark.parametrize(
-    ("exercise", "said", "function"),
-    [(exercise, said, function) for exercise in WRONG for said, function in WRONG[exercise]],
-)
-def test_a_wrong_answer_hears_what_its_mistake_is(exercise: str, said: str, function: Function) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, function, seed)
-        assert not verdict.passed
-        assert verdict.what.startswith("Not yet. ")
-        assert said in verdict.what, verdict
-
-
-def test_both_exercises_have_enough_answers_of_both_sorts() -> None:
-    assert set(RIGHT) == set(WRONG) == {"ideal_walk", "nearest_photo"}
-    assert all(getattr(checks, name) is getattr(lesson02, name) for name in RIGHT)
-    assert min(len(answers) for answers in RIGHT.values()) >= 4
-    assert min(len({said for said, _ in answers}) for answers in WRONG.values()) >= 6
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_an_exercise_not_tried_neither_passes_nor_raises(exercise: str) -> None:
-    verdict = check(exercise, not_tried)
-    assert not verdict.passed
-    assert repr(verdict).startswith(f"Not tried yet: {exercise}.")
-    assert ("What it should draw" in verdict._repr_html_()) == (exercise == "ideal_walk")
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_answers_learnt_by_heart_fail_on_another_seed(exercise: str) -> None:
-    learnt: list[Any] = []
-
-    def learn(*inputs: Any) -> Any:
-        learnt.append(RIGHT[exercise]["solution"](*inputs))
-        return learnt[-1]
-
-    assert check(exercise, learn).passed
-    for seed, passes in ((0, True), (1, False), (2, False)):
-        answers = iter(learnt)
-        assert check(exercise, lambda *inputs, given=answers: next(given), seed).passed == passes
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_a_function_that_wipes_its_inputs_changes_no_verdict(exercise: str) -> None:
-    def right(picture: Tensor, photos: Tensor, *steps: int) -> Any:
-        answer = RIGHT[exercise]["solution"](picture.clone(), photos.clone(), *steps)
-        picture.zero_()
-        photos.zero_()
-        return answer
-
-    assert check(exercise, right).passed
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_under_nbgrader_anything_but_a_pass_raises(exercise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert check(exercise, RIGHT[exercise]["solution"]).passed
-    for wrong in (WRONG[exercise][0][1], not_tried):
-        with pytest.raises(AssertionError):
-            check(exercise, wrong)
+class TestExercises(ExercisesOfALesson):
+    exercises = exercises_of(lesson02) & {"nearest_photo", "ideal_walk"}
+    right = RIGHT
+    wrong = WRONG
+    seeds = (0, 1, 2, 3, 4)
+    drawn = ("ideal_walk",)
 
 
 def test_the_ideal_walk_ends_on_a_photo_when_the_steps_are_small() -> None:

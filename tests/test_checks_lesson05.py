@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,28 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_lib import checks
 from course_lib.checks import lesson05
+from tests.exercises import ExercisesOfALesson, Function, exercises_of
 
-Function = Callable[..., Any]
 Named = dict[str, list[str]]
-SEEDS = (0, 1, 2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def check(exercise: str, function: Function, seed: int = 0) -> checks.Verdict:
-    return getattr(lesson05, exercise)(function, seed=seed)
-
-
-def not_tried(*inputs: Any) -> Any:
-    raise NotImplementedError("your code here")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # Keys.
@@ -345,116 +328,8 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "kind"), [(exercise, kind) for exercise in RIGHT for kind in RIGHT[exercise]])
-def test_right_answers_of_every_kind_pass(exercise: str, kind: str) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, RIGHT[exercise][kind], seed)
-        assert verdict.passed, verdict
-        assert repr(verdict) == f"Passed: {exercise}."
-
-
-@pytest.mark.parametrize(
-    ("exercise", "said", "function"),
-    [(exercise, said, function) for exercise in WRONG for said, function in WRONG[exercise]],
-)
-def test_a_wrong_answer_hears_what_its_mistake_is(exercise: str, said: str, function: Function) -> None:
-    for seed in SEEDS:
-        verdict = check(exercise, function, seed)
-        assert not verdict.passed
-        assert verdict.what.startswith("Not yet. ")
-        assert said in verdict.what
-        assert verdict._repr_html_()
-
-
-def test_every_exercise_has_enough_answers_of_both_sorts() -> None:
-    exercises = {"drop_keys", "frechet_1d", "guided", "key_for", "shares_right"}
-    assert set(RIGHT) == set(WRONG) == exercises
-    assert all(getattr(checks, name) is getattr(lesson05, name) for name in exercises)
-    assert min(len(answers) for answers in RIGHT.values()) >= 4
-    assert min(len({said for said, _ in answers}) for answers in WRONG.values()) >= 6
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_an_exercise_not_tried_neither_passes_nor_raises(exercise: str) -> None:
-    verdict = check(exercise, not_tried)
-    assert not verdict.passed
-    assert repr(verdict).startswith(f"Not tried yet: {exercise}.")
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-@pytest.mark.parametrize("odd", [math.nan, math.inf])
-def test_values_that_are_not_finite_are_named(exercise: str, odd: float) -> None:
-    def spoilt(*inputs: Any) -> Any:
-        answer = RIGHT[exercise]["solution"](*inputs)
-        if isinstance(answer, dict):
-            return answer | {"all": odd}
-        answer = answer.clone()
-        answer.view(-1)[0] = odd
-        return answer
-
-    verdict = check(exercise, spoilt)
-    assert not verdict.passed
-    assert "not finite" in verdict.what
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-@pytest.mark.parametrize("answer", [None, "key", [], {}, [None], 3, torch.zeros(7, 5), torch.zeros(0), object()])
-def test_what_is_no_answer_stops_nothing(exercise: str, answer: Any) -> None:
-    verdict = check(exercise, lambda *inputs: answer)
-    assert not verdict.passed
-    assert verdict.what.startswith("Not yet. ")
-    assert verdict._repr_html_()
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_answers_learnt_by_heart_fail_on_another_seed(exercise: str) -> None:
-    learnt: list[Any] = []
-
-    def learn(*inputs: Any) -> Any:
-        learnt.append(RIGHT[exercise]["solution"](*inputs))
-        return learnt[-1]
-
-    assert check(exercise, learn).passed
-    for seed, passes in ((0, True), (1, False), (2, False)):
-        answers = iter(learnt)
-        assert check(exercise, lambda *inputs, given=answers: next(given), seed).passed == passes
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_a_function_that_wipes_its_inputs_changes_no_verdict(exercise: str) -> None:
-    def right(*inputs: Any) -> Any:
-        answer = RIGHT[exercise]["solution"](*inputs)
-        answer = answer.clone() if isinstance(answer, Tensor) else answer
-        for value in inputs:
-            if isinstance(value, Tensor):
-                value.zero_()
-            elif isinstance(value, dict):
-                value.clear()
-        return answer
-
-    assert check(exercise, right).passed
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_only_what_can_cross_to_another_process_goes_in(exercise: str) -> None:
-    def crosses(value: Any) -> bool:
-        if isinstance(value, dict):
-            return all(type(key) is str and crosses(part) for key, part in value.items())
-        if isinstance(value, list):
-            return all(map(crosses, value))
-        return type(value) in (int, float, str, Tensor)
-
-    def asked(*inputs: Any) -> Any:
-        assert all(map(crosses, inputs))
-        return RIGHT[exercise]["solution"](*inputs)
-
-    assert check(exercise, asked).passed
-
-
-@pytest.mark.parametrize("exercise", RIGHT)
-def test_under_nbgrader_anything_but_a_pass_raises(exercise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert check(exercise, RIGHT[exercise]["solution"]).passed
-    for wrong in (WRONG[exercise][0][1], not_tried):
-        with pytest.raises(AssertionError):
-            check(exercise, wrong)
+class TestExercises(ExercisesOfALesson):
+    exercises = exercises_of(lesson05)
+    right = RIGHT
+    wrong = WRONG
+    drawn = ("guided",)

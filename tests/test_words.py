@@ -27,15 +27,9 @@ from course_lib.errors import CourseError
 from course_lib.words import Words, analogies, analogy, analogy_score, bind, caption_key, caption_keys, corpus
 from course_lib.words import train_words as train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SWAP = "Black cat laying on a white sofa.", "White cat laying on a black sofa."
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
