@@ -17,4 +17,5 @@ from .lesson02 import (
 )
 from .lesson04 import add_up, cosine, share_right, solve, swap, turn
 from .lesson05 import drop_keys, frechet_1d, guided, key_for, shares_right
+from .lesson07 import count_left, keep_best, mean_distance, tally, warmth
 from .verdict import Verdict

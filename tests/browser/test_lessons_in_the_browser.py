@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 LESSONS = sorted(path.name for path in Path(__file__).resolve().parents[2].glob("notebooks/[0-9][0-9]_*.ipynb"))
 FIRST_LESSON_WITH_A_CAPTION_BOX = next((name for name in LESSONS if name.startswith("00_")), "00_start_here.ipynb")
 FIRST_LESSON_WITH_A_SLIDER = next((name for name in LESSONS if name.startswith("01_")), "01_noise.ipynb")
+FIRST_LESSON_WITH_VOTES = next((name for name in LESSONS if name.startswith("07_")), "07_votes.ipynb")
 RUN_SECONDS = 600  # for one lesson, on a machine that is busy with other things
 # Chromium looks up hosts at every start unless it is told not to, and won't start in a container as root.
 CHROMIUM = [
@@ -231,3 +232,21 @@ def test_moving_the_noise_slider_changes_the_picture_beside_it(lesson: Lesson):
     expect(slider).not_to_have_attribute("aria-valuenow", value or "")
     expect(picture).not_to_have_attribute("src", before or "", timeout=10_000)
     expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_VOTES], indirect=True)
+def test_votes_are_cast_with_the_mouse_and_with_the_keyboard_and_can_be_changed(lesson: Lesson):
+    page = lesson.page
+    output = widget_with(lesson, page.get_by_role("button", name="up 1", exact=True))
+    said = output.get_by_role("status")
+    output.get_by_role("button", name="up 1", exact=True).click()
+    expect(said).to_contain_text("Picture 1: up. 1 of 16 voted on", timeout=10_000)
+    expect(output.locator("img").first).to_have_attribute("alt", re.compile("^Picture 1, .*: up$"))
+    page.keyboard.press("Tab")  # from "up 1" to "down 1"
+    page.keyboard.press("Space")
+    expect(said).to_contain_text("Picture 1: down. 1 of 16 voted on", timeout=10_000)
+    last = output.get_by_role("button", name="down 16", exact=True)
+    last.focus()
+    last.press("Enter")
+    expect(said).to_contain_text("Picture 16: down. 2 of 16 voted on", timeout=10_000)
+    expect(output.locator("img").last).to_have_attribute("alt", re.compile("^Picture 16, .*: down$"))
