@@ -20,23 +20,36 @@ class Denoiser(nn.Module):
     2016, arXiv:1609.05158): the same picture with fewer places to compute.
     widths: channels at each level of the U-Net (Ronneberger et al. 2015, arXiv:1505.04597); each level halves the side.
     key_size: length of the key it can be given (numbers that tell what to draw), 0 for none.
+    beside: whether it is shown another picture beside the noisy one.  The key then is that picture, flattened, and each
+    place of the network sees its own part of it (SR3, Saharia et al. 2021, arXiv:2104.07636).
     """
 
     def __init__(
-        self, *, predicts: str = "picture", fold: int = 8, widths: tuple[int, ...] = (64, 128), key_size: int = 0
+        self,
+        *,
+        predicts: str = "picture",
+        fold: int = 8,
+        widths: tuple[int, ...] = (64, 128),
+        key_size: int = 0,
+        beside: bool = False,
     ):
         super().__init__()
         if predicts not in PREDICTS:
             raise CourseError(f"A denoiser predicts one of {', '.join(PREDICTS)}, not {predicts!r}.")
+        if key_size and beside:
+            raise CourseError("A denoiser takes a key or a picture beside the noisy one, not both: leave one out.")
         self.predicts = predicts
         self.config = {"predicts": predicts, "fold": fold, "widths": list(widths), "key_size": key_size}
-        self.fold, self.key_size = fold, key_size
+        if beside:  # checkpoints from before it say nothing of it
+            self.config["beside"] = beside
+        self.fold, self.key_size, self.beside = fold, key_size, beside
         pixels, told = 3 * fold * fold, max(128, 2 * widths[0])
         self.amount = nn.Sequential(nn.Linear(32, told), nn.SiLU(), nn.Linear(told, told))
         self.key = nn.Sequential(nn.Linear(key_size, told), nn.SiLU(), nn.Linear(told, told)) if key_size else None
         if key_size:  # a word's vector has length 1: at PyTorch's own start the network would hardly hear it
             nn.init.normal_(self.key[0].weight, std=0.5)  # type: ignore[index, arg-type]
-        self.enter = nn.Conv2d(pixels + 8, widths[0], 3, padding=1)  # 8: where each place lies, see `places`
+        seen = 2 * pixels if beside else pixels
+        self.enter = nn.Conv2d(seen + 8, widths[0], 3, padding=1)  # 8: where each place lies, see `places`
         self.down = nn.ModuleList(Block(width, width, told) for width in widths)
         self.shrink = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in itertools.pairwise(widths)
@@ -47,15 +60,16 @@ class Denoiser(nn.Module):
             nn.Conv2d(coarse, fine, 1) for fine, coarse in reversed(list(itertools.pairwise(widths)))
         )
         self.leave = nn.Sequential(
-            nn.GroupNorm(8, widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], pixels, 3, padding=1))
+            nn.GroupNorm(8, widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], pixels + beside * seen, 3, padding=1))
         )
-        if key_size:  # such models train in large batches, which CPUs convolve faster with the channels last
+        if key_size or beside:  # such models train in large batches, which CPUs convolve faster with the channels last
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, noisy: Tensor, amount: Tensor, key: Tensor | None = None) -> Tensor:
         """noisy: (B, 3, H, W), H and W a multiple of fold * 2 ** (levels - 1).  amount: (B,).
 
-        key: (B, key_size); none is the same as zeros.  Raises CourseError for another shape of picture or key.
+        key: (B, key_size), or (B, 3 * H * W) of what is beside; none is the same as zeros.
+        Raises CourseError for another shape of picture or key.
         """
         multiple = self.fold * 2 ** len(self.shrink)
         if noisy.shape[-1] % multiple or noisy.shape[-2] % multiple:
@@ -63,16 +77,20 @@ class Denoiser(nn.Module):
                 f"This denoiser takes sides that are a multiple of {multiple} pixels, "
                 f"and the picture is {noisy.shape[-1]} x {noisy.shape[-2]}."
             )
-        if key is not None and key.shape != (len(noisy), self.key_size):
+        size = noisy[0].numel() if self.beside else self.key_size
+        if key is not None and key.shape != (len(noisy), size):
             raise CourseError(
-                f"This denoiser takes a key of {self.key_size or 'no'} numbers for each picture, so "
-                f"{len(noisy)} x {self.key_size}, and was given {' x '.join(map(str, key.shape))}."
+                f"This denoiser takes a key of {size or 'no'} numbers for each picture, so "
+                f"{len(noisy)} x {size}, and was given {' x '.join(map(str, key.shape))}."
             )
         told = self.amount(waves(amount))  # B x told
         if self.key is not None:
             told = told + self.key(noisy.new_zeros(len(noisy), self.key_size) if key is None else key)
-        x = F.pixel_unshuffle(noisy, self.fold)  # B x 3ff x H/f x W/f
-        x = self.enter(torch.cat([x, places(x)], dim=1))
+        if self.beside:
+            shown = torch.zeros_like(noisy) if key is None else key.reshape(noisy.shape)
+            noisy = torch.cat([noisy, shown], dim=1)  # B x 6 x H x W
+        folded = F.pixel_unshuffle(noisy, self.fold)  # B x 3ff or 6ff x H/f x W/f
+        x = self.enter(torch.cat([folded, places(folded)], dim=1))
         kept = []
         for level, block in enumerate(self.down):
             x = block(x, told)
@@ -84,7 +102,11 @@ class Denoiser(nn.Module):
             x = block(torch.cat([x, kept.pop()], dim=1), told)
             if level < len(self.grow):
                 x = F.interpolate(self.grow[level](x), scale_factor=2.0)  # twice the side
-        return F.pixel_shuffle(self.leave(x), self.fold)  # B x 3 x H x W
+        x = self.leave(x)
+        if self.beside:  # two pictures are more than the channels can carry: what can stay as it is goes straight on
+            x, shares = x.tensor_split([3 * self.fold**2], dim=1)
+            x = x + sum((shares * folded).chunk(2, dim=1))
+        return F.pixel_shuffle(x, self.fold)  # B x 3 x H x W
 
 
 class Block(nn.Module):

@@ -1,4 +1,4 @@
-"""Sliders, a caption box and an upload button: thin shells over functions that return a figure.  Lessons 0 and 1."""
+"""Sliders, buttons, a caption box: thin shells over functions that return a figure.  Lessons 0 and 1; again: 3."""
 
 import html
 from collections.abc import Callable
@@ -10,16 +10,61 @@ from .errors import CourseError
 from .pictures import Figure, example_photo, load_photo
 
 if TYPE_CHECKING:
-    from ipywidgets import VBox
+    from ipywidgets import FloatSlider, VBox
 
 
 def slider(
     draw: Callable[[float], Figure], *, label: str, low: float, high: float, step: float, start: float
 ) -> "VBox":
     """A slider with the figure that `draw` makes of its value underneath; the arrow keys move it."""
-    from ipywidgets import HTML, FloatSlider, Layout, VBox
+    from ipywidgets import HTML, VBox
 
-    knob = FloatSlider(
+    knob = float_slider(label, low, high, step, start)
+    figure = HTML(draw(start).html)
+
+    def redraw(change: dict) -> None:
+        figure.value = draw(change["new"]).html
+
+    knob.observe(redraw, names="value")
+    return VBox([knob, figure])
+
+
+def slider_with_button(
+    draw: Callable[[float, int], Figure], *, label: str, low: float, high: float, step: float, start: float, button: str
+) -> "VBox":
+    """A slider, a button, and underneath the figure that `draw` makes of the slider's value and the presses so far.
+
+    For figures that take a moment: while the slider is dragged nothing is drawn, and what goes on is said.
+    """
+    from ipywidgets import HTML, Button, HBox, VBox
+
+    knob = float_slider(label, low, high, step, start)
+    knob.continuous_update = False
+    again = Button(description=button, button_style="primary")
+    presses = 0
+    said, figure = HTML(), HTML()
+
+    def redraw(_: object) -> None:
+        said.value = '<div role="status">Drawing ...</div>'
+        figure.value = draw(knob.value, presses).html
+        said.value = f'<div role="status">{html.escape(label)} {knob.value:g}, {presses + 1}. time</div>'
+
+    def press(_: object) -> None:
+        nonlocal presses
+        presses += 1
+        redraw(None)
+
+    redraw(None)
+    knob.observe(redraw, names="value")
+    again.on_click(press)
+    return VBox([HBox([knob, again]), said, figure])
+
+
+def float_slider(label: str, low: float, high: float, step: float, start: float) -> "FloatSlider":
+    """A slider wide enough for its label."""
+    from ipywidgets import FloatSlider, Layout
+
+    return FloatSlider(
         value=start,
         min=low,
         max=high,
@@ -28,13 +73,6 @@ def slider(
         style={"description_width": "initial"},
         layout=Layout(width="26em"),
     )
-    figure = HTML(draw(start).html)
-
-    def redraw(change: dict) -> None:
-        figure.value = draw(change["new"]).html
-
-    knob.observe(redraw, names="value")
-    return VBox([knob, figure])
 
 
 def caption_box(draw: Callable[[str], Figure], *, start: str, label: str = "caption") -> "VBox":

@@ -9,7 +9,7 @@ from PIL import Image
 from course_lib.errors import CourseError
 from course_lib.noise import add_noise
 from course_lib.pictures import example_photo, show
-from course_lib.widgets import PhotoUpload, caption_box, slider
+from course_lib.widgets import PhotoUpload, caption_box, slider, slider_with_button
 
 
 def red_png() -> bytes:
@@ -36,6 +36,27 @@ def test_moving_the_slider_draws_the_figure_anew():
     assert 'alt="amount 1.00"' in figure.value
     knob.value = 0.5
     assert figure.value == before
+
+
+def test_the_button_beside_a_slider_draws_the_same_value_again_with_the_next_number():
+    asked = []
+
+    def draw(blur, number):
+        asked.append((blur, number))
+        return show(torch.zeros(1, 3, 8, 8), about=f"blur {blur:g}, answer {number}")
+
+    box = slider_with_button(draw, label="blur", low=0, high=8, step=0.5, start=6, button="Enhance again")
+    (knob, again), said, figure = box.children[0].children, *box.children[1:]
+    assert (again.description, knob.description, knob.continuous_update) == ("Enhance again", "blur", False)
+    assert 'alt="blur 6, answer 0"' in figure.value
+    again.click()
+    assert 'alt="blur 6, answer 1"' in figure.value
+    knob.value = 8
+    assert 'alt="blur 8, answer 1"' in figure.value
+    assert said.value == '<div role="status">blur 8, 2. time</div>'
+    knob.value = 0
+    again.click()
+    assert asked == [(6, 0), (6, 1), (8, 1), (0, 1), (0, 2)]
 
 
 class Drawer:

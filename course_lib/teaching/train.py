@@ -15,7 +15,7 @@ from course_lib import artist, judge, training, words, world
 from course_lib.errors import CourseError
 from course_lib.files import SHIPPED, read, store
 from course_lib.models import Denoiser
-from course_lib.teaching import experiments, judging, voting
+from course_lib.teaching import enhancing, experiments, judging, voting
 
 # The shipped artist is trained twice: on whole captions, then also on parts of them and on captions that begin a word
 # earlier or later.  After the first alone it drew half a rocket for a dog on a salt and pepper rug: only machines had
@@ -232,6 +232,8 @@ RECIPES: dict[str, Callable[[Path, Path, torch.device], dict[str, Any]]] = {
     "library": experiment("library", experiments.library),
     "sharing": experiment("sharing", experiments.sharing),
     "order": experiment("order", experiments.order),
+    "plates": enhancing.make_plates,
+    "specialists": enhancing.make_specialists,
     "votes": experiment("votes", voting.votes),
     "captions": experiment("captions", voting.captions),
 }

@@ -219,7 +219,7 @@ checks.my_caption(my_caption)
 # | 0 | Start here | Can you type a description and get a picture? |
 # | 1 | [Noise](01_noise.ipynb) | A picture dissolves into noise: which steps could you undo? |
 # | 2 | [A denoiser of one photo](02_single_image_denoiser.ipynb) | Can a machine find its way from pure noise back to a photo? |
-# | 3 | The enhance button | What if a detail that is gone need not be true, only plausible? |
+# | 3 | [The enhance button](03_enhance_button.ipynb) | What if a detail that is gone need not be true, only plausible? |
 # | 4 | [Keys made of words](04_word_keys.ipynb) | How does a sentence become numbers that a model can use? |
 # | 5 | [One model, any caption](05_conditional_model.ipynb) | Can it draw what nobody has a picture of? |
 # | 6 | More pictures out of few | What can you change in a picture, and what must its caption say then? |

@@ -807,3 +807,4 @@ for measured in rows:
 #
 # **The next question.** The denoiser of one photo painted a cat where there was a cup, sharp and sure of itself. What happens when a button that
 # "enhances" pictures does that to a number plate?
+# [Lesson 3: The enhance button](03_enhance_button.ipynb)

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 LESSONS = sorted(path.name for path in Path(__file__).resolve().parents[2].glob("notebooks/[0-9][0-9]_*.ipynb"))
 FIRST_LESSON_WITH_A_CAPTION_BOX = next((name for name in LESSONS if name.startswith("00_")), "00_start_here.ipynb")
 FIRST_LESSON_WITH_A_SLIDER = next((name for name in LESSONS if name.startswith("01_")), "01_noise.ipynb")
+FIRST_LESSON_WITH_A_BUTTON = next((name for name in LESSONS if name.startswith("03_")), "03_enhance_button.ipynb")
 FIRST_LESSON_WITH_VOTES = next((name for name in LESSONS if name.startswith("07_")), "07_votes.ipynb")
 RUN_SECONDS = 600  # for one lesson, on a machine that is busy with other things
 # Chromium looks up hosts at every start unless it is told not to, and won't start in a container as root.
@@ -232,6 +233,23 @@ def test_moving_the_noise_slider_changes_the_picture_beside_it(lesson: Lesson):
     expect(slider).not_to_have_attribute("aria-valuenow", value or "")
     expect(picture).not_to_have_attribute("src", before or "", timeout=10_000)
     expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_BUTTON], indirect=True)
+def test_enhance_again_gives_other_answers_and_the_slider_reaches_its_ends(lesson: Lesson):
+    button = lesson.page.get_by_role("button", name="Enhance again", exact=True)
+    output = widget_with(lesson, button)
+    said, picture = output.get_by_role("status"), output.locator("img").first
+    before = picture.get_attribute("src")
+    button.click()
+    expect(said).to_contain_text("blur 6, 2. time", timeout=60_000)
+    expect(picture).not_to_have_attribute("src", before or "")
+    expect(picture).to_have_attribute("alt", re.compile("blur 6 and four answers"))
+    slider = output.get_by_role("slider")
+    for key, blur in (("Home", "0"), ("End", "8")):
+        slider.press(key)
+        expect(said).to_contain_text(f"blur {blur}, 2. time", timeout=60_000)
+        expect(picture).to_have_attribute("alt", re.compile(f"blur {blur} and four answers"))
 
 
 @pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_VOTES], indirect=True)

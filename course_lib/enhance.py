@@ -1,0 +1,294 @@
+"""The enhance button: what a blur leaves of a number plate, counted; and answers that look like plates.  Lesson 3."""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import sampling, training
+from .errors import CourseError
+from .files import SHIPPED, read
+from .judge import Judge
+from .models import Denoiser
+from .noise import blend, noise_like
+from .world.plates import CHARACTERS, HEIGHT, PLACES, Layout, layout_of, pieces, plate_texts, render_plates
+
+BLURS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)  # in pixels of a plate that is 16 high
+SENSOR = 0.04  # standard deviation of the camera's noise: 5 of 255 grey levels
+ROUNDING = 1 / 127.5  # from one grey level of 8 bits to the next
+SURE = 0.9  # a character counts as legible when the reader is as sure as that
+MUDDLE = "?"
+WALK: dict[str, Any] = {"steps": 16, "order": 2}
+RESTARTS = (0.6, 0.5, 0.4, 0.3)  # amounts to which an answer is made noisy again, and walked back from once more
+AGAIN: dict[str, Any] = {"steps": 8, "order": 2}
+SPECIALIST_WALK: dict[str, Any] = {"steps": 12, "order": 2}
+
+
+# --- The camera ---
+
+
+def shrinking(blur: float) -> int:
+    """By how much a plate is shrunk at a blur: 1, 2, 4 or 8, never more than the blur, so that little is lost by it."""
+    return max(factor for factor in (1, 2, 4, 8) if factor <= max(1.0, blur))
+
+
+@functools.cache
+def blurring(side: int, blur: float) -> Tensor:
+    """The matrix that blurs a line of `side` pixels and shrinks it: (side / shrinking, side), its rows add up to 1."""
+    shrink = shrinking(blur)
+    if not 0 <= blur <= side or side % shrink:
+        raise CourseError(
+            f"A blur lies between 0 and the picture's side, which is a multiple of {shrink} for a blur of {blur:g}; "
+            f"here the side is {side}."
+        )
+    at = torch.arange(side, dtype=torch.float64)
+    reach = (at[:, None] - at).square() / (2 * max(blur, 1e-3) ** 2)
+    return torch.softmax(-reach, dim=1).reshape(side // shrink, shrink, side).mean(dim=1).float()
+
+
+def blur_and_shrink(pictures: Tensor, blur: float) -> Tensor:
+    """Blur with a bell curve of `blur` pixels (standard deviation), then average blocks of `shrinking(blur)` pixels.
+
+    pictures: (..., H, W); returns (..., H / s, W / s).  It is linear: the blur of a sum is the sum of the blurs.
+    At the border the weights are those of the pixels that are there.
+    Raises CourseError for a negative blur, or sides that do not go into blocks.
+    """
+    down, across = (blurring(side, float(blur)).to(pictures) for side in pictures.shape[-2:])
+    return down @ pictures @ across.T
+
+
+def photograph(pictures: Tensor, blur: float, *, seed: int) -> Tensor:
+    """What a far, cheap camera makes of pictures: blurred and shrunk, with the sensor's noise, rounded to 8 bits.
+
+    pictures: (B, 3, H, W) in [-1, 1]; returns (B, 3, H / s, W / s) in [-1, 1].
+    """
+    small = blur_and_shrink(pictures, blur)
+    return round_off(small + SENSOR * noise_like(small, seed=seed))
+
+
+def round_off(pictures: Tensor) -> Tensor:
+    """The nearest of 256 levels in [-1, 1], as a file would hold it."""
+    return ((pictures.clamp(-1, 1) + 1) / ROUNDING).round() * ROUNDING - 1
+
+
+def enlarge(small: Tensor, *, height: int = HEIGHT) -> Tensor:
+    """Small photos (B, 3, h, w) at `height` again, block by block: nothing is added."""
+    return F.interpolate(small, scale_factor=float(height // small.shape[-2]))
+
+
+# --- What is left, counted ---
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """How probable each of a layout's million plates is, once the photo was seen.
+
+    chances: (10, 10, 10, 10, 10, 10), one side a place, in the order of `layout.alphabets`; they add up to 1.
+    """
+
+    layout: Layout
+    chances: Tensor
+
+    @property
+    def bits(self) -> float:
+        """How many yes-or-no questions are open on average (Shannon 1948): as if 2 ** bits plates were left."""
+        return float(-torch.special.xlogy(self.chances, self.chances).sum() / math.log(2))
+
+    @property
+    def best(self) -> float:
+        """The chance of the likeliest plate: nobody, and no model, is right more often than that."""
+        return float(self.chances.max())
+
+    @property
+    def text(self) -> str:
+        """The likeliest plate."""
+        return self.text_of(int(self.chances.argmax()))
+
+    def text_of(self, number: int) -> str:
+        """The plate of that number, from 0: its digits say which character of each alphabet."""
+        return "".join(
+            alphabet[int(digit)] for alphabet, digit in zip(self.layout.alphabets, f"{number:06d}", strict=True)
+        )
+
+    def likeliest(self, count: int) -> list[tuple[str, float]]:
+        """The likeliest plates and their chances, falling."""
+        chances, numbers = self.chances.flatten().topk(count)
+        return [(self.text_of(n), chance) for n, chance in zip(numbers.tolist(), chances.tolist(), strict=True)]
+
+    def at_place(self, place: int) -> dict[str, float]:
+        """How probable each character is at one place, whatever stands at the others."""
+        others = [other for other in range(PLACES) if other != place]
+        return dict(zip(self.layout.alphabets[place], self.chances.sum(dim=others).tolist(), strict=True))
+
+
+def count_plates(photo: Tensor, blur: float, layout: Layout, *, seed: int) -> Remaining:
+    """Weigh all plates of a layout by how well they explain one photo: Bayes' rule, no sampling, nothing left out.
+
+    photo: (3, h, w), what `photograph` made of a plate of height 16.  The counter is told more than any model: the
+    layout, and all details but the writing (light, tilt, place, dirt: those of `seed`), so its bound is generous.
+    Each plate's photo would be the sum of its blurred pieces; what differs from that is noise of known strength, the
+    sensor's and the rounding's (the square of its step over 12, Widrow 1956, which is right for steps this fine).
+    Raises CourseError for a photo of another size than this blur gives.
+    """
+    empty, parts = (blur_and_shrink(part, blur).double() for part in pieces(layout, seed))
+    if photo.shape != empty.shape:
+        raise CourseError(f"At blur {blur:g} a photo is {tuple(empty.shape)}, and this one is {tuple(photo.shape)}.")
+    halves = [  # all thousand ways to write three places: 1000 x pixels
+        sum(part.flatten(1).reshape(*(10 if i == k else 1 for i in range(3)), -1) for k, part in enumerate(three))
+        for three in (parts[:3], parts[3:])
+    ]
+    left, right = (half.expand(10, 10, 10, -1).flatten(0, 2) for half in halves)
+    rest = (photo.double() - empty).flatten() - left  # what the right half has to explain
+    squares = rest.square().sum(dim=1)[:, None] - 2 * rest @ right.T + right.square().sum(dim=1)  # 1000 x 1000
+    strength = SENSOR**2 + ROUNDING**2 / 12
+    chances = torch.softmax(-squares.flatten() / (2 * strength), dim=0)
+    return Remaining(layout, chances.reshape([10] * PLACES))
+
+
+# --- The reader ---
+
+
+class Reader(nn.Module):
+    """Reads plates of 16 x 64: a score for each character at each place, and one for "no character that I know"."""
+
+    def __init__(self, *, widths: tuple[int, int] = (32, 96)):
+        super().__init__()
+        fine, coarse = widths
+        self.config = {"widths": list(widths)}
+        self.look = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            *(nn.Conv2d(12, fine, 3, padding=1), nn.GroupNorm(8, fine), nn.SiLU()),
+            *(nn.Conv2d(fine, coarse, 3, padding=1, stride=2), nn.GroupNorm(8, coarse), nn.SiLU()),
+            *(nn.Conv2d(coarse, coarse, 3, padding=1), nn.GroupNorm(8, coarse), nn.SiLU()),
+            *(nn.Conv2d(coarse, coarse, (HEIGHT // 4, 3), padding=(0, 1)), nn.GroupNorm(8, coarse), nn.SiLU()),
+        )  # coarse x 1 x 16: columns of four pixels
+        self.answer = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(coarse * HEIGHT, PLACES * (len(CHARACTERS) + 1))
+        )
+
+    def forward(self, plates: Tensor) -> Tensor:
+        """plates: (B, 3, 16, 64) in [-1, 1]; returns (B, 6, 21)."""
+        if plates.shape[1:] != (3, HEIGHT, 4 * HEIGHT):
+            raise CourseError(f"The reader reads plates of 3 x {HEIGHT} x {4 * HEIGHT}, not {tuple(plates.shape[1:])}.")
+        return self.answer(self.look(plates)).unflatten(1, (PLACES, len(CHARACTERS) + 1))
+
+    @torch.no_grad()
+    def read(self, plates: Tensor) -> tuple[list[str], Tensor]:
+        """The six characters of each plate, "?" where it knows none, and how sure it is of the least sure one, (B,)."""
+        chances, codes = self(plates).softmax(dim=2).max(dim=2)  # B x 6 each
+        texts = ["".join((CHARACTERS + MUDDLE)[code] for code in row) for row in codes.tolist()]
+        known = (codes < len(CHARACTERS)).all(dim=1)
+        return texts, chances.amin(dim=1) * known
+
+    def score(self, plates: Tensor, texts: Sequence[str]) -> dict[str, float]:
+        """Of how many plates every character is above SURE, "legible", and how many say what they should, "right"."""
+        said, sure = self.read(plates)
+        right = [one == true for one, true in zip(said, texts, strict=True)]
+        return {"legible": float((sure >= SURE).double().mean()), "right": sum(right) / len(right)}
+
+
+# --- The button ---
+
+
+def enhance(model: Denoiser, photos: Tensor, *, seed: int) -> Tensor:
+    """Restore each photo once: (B, 3, h, w) to plates (B, 3, 16, 64).  Another seed is another answer.
+
+    model: a denoiser that is shown the enlarged photo beside the noise that it starts from.
+    A walk now and then ends between two characters.  With some noise put back, and walked away once more, such a place
+    gets another chance to be one of them, and what is clear stays (restarts: Xu et al. 2023, arXiv:2306.14878).
+    """
+    beside = enlarge(photos)
+    *_, (_, plates) = sampling.walk(model, noise_like(beside, seed=seed), key=beside.flatten(1), **WALK)
+    for number, amount in enumerate(RESTARTS, start=1):
+        noisy = blend(plates, noise_like(beside, seed=seed + number * 2**32), amount)
+        *_, (_, plates) = sampling.walk(model, noisy, key=beside.flatten(1), start=amount, **AGAIN)
+    return plates
+
+
+def measure(
+    model: Denoiser, reader: Reader, blur: float, *, count: int, first_seed: int, counted: int | None = None
+) -> dict[str, float]:
+    """Photograph `count` plates at a blur, restore each once, and have the answers read.
+
+    Returns the shares "legible" and "right" of the answers, and of the photos themselves ("photo right"); over the
+    first `counted` of the plates the mean of what nobody can beat ("bound") and of the open "bits".
+    """
+    seeds = torch.arange(count) + first_seed
+    texts = plate_texts(seeds)
+    photos = photograph(render_plates(texts, seeds), blur, seed=first_seed)
+    answers = torch.cat(
+        [enhance(model, some, seed=first_seed + 1 + number) for number, some in enumerate(photos.split(64))]
+    )
+    left = [
+        count_plates(photo, blur, layout_of(text), seed=seed)
+        for photo, text, seed in list(zip(photos, texts, seeds.tolist(), strict=True))[:counted]
+    ]
+    return {
+        "blur": blur,
+        **reader.score(answers, texts),
+        "photo right": reader.score(enlarge(photos), texts)["right"],
+        "bound": sum(one.best for one in left) / len(left),
+        "bits": sum(one.bits for one in left) / len(left),
+    }
+
+
+def shipped_button(path: Path | str = SHIPPED / "plates.safetensors") -> tuple[Denoiser, Reader, dict[str, Any]]:
+    """The restorer and the reader that come with the course, and how they were made: `course train plates`."""
+    model, recipe = training.load(path)
+    tensors, _ = read(path)
+    reader = Reader(**recipe.get("reader", {}))
+    training.fill(reader, tensors, path, under="reader")
+    return model, reader.eval(), recipe
+
+
+# --- A library of specialists, with a router in front ---
+
+
+@dataclass(frozen=True)
+class Library:
+    """One small denoiser a caption, each of which knows nothing else, and a router that says whose a picture is.
+
+    router: a judge with the one factor "specialist", trained on noisy pictures.
+    """
+
+    specialists: dict[str, Denoiser]
+    router: Judge
+    recipe: dict[str, Any]
+
+    def route(self, noisy: Tensor) -> list[str]:
+        """The caption of the specialist that each picture is sent to; it has to choose one.  noisy: (B, 3, 32, 32)."""
+        return self.router.name(noisy, refuse=False)["specialist"]
+
+    def denoise(self, noisy: Tensor, amount: float, captions: Sequence[str]) -> Tensor:
+        """Walk each picture back from `amount` of noise with the specialist of its caption.  (B, 3, 32, 32)."""
+        strange = next((caption for caption in captions if caption not in self.specialists), None)
+        if strange is not None:
+            raise CourseError(f"The library has no specialist of {strange!r}; it has {', '.join(self.specialists)}.")
+        if len(captions) != len(noisy):
+            raise CourseError(f"Each picture needs a caption; here are {len(noisy)} and {len(captions)}.")
+        cleaned = torch.empty_like(noisy)
+        for caption in dict.fromkeys(captions):
+            some = [i for i, one in enumerate(captions) if one == caption]
+            how = {"start": amount} | SPECIALIST_WALK
+            *_, (_, cleaned[some]) = sampling.walk(self.specialists[caption], noisy[some], **how)
+        return cleaned
+
+
+def shipped_library(path: Path | str = SHIPPED / "specialists.safetensors") -> Library:
+    """The specialists and the router that come with the course: `course train specialists` makes them again."""
+    tensors, recipe = read(path)
+    if "captions" not in recipe:
+        raise CourseError(f"{path} holds no specialists; `course train specialists` makes them again.")
+    specialists = {}
+    for number, caption in enumerate(recipe["captions"]):
+        specialists[caption] = Denoiser(**recipe["specialist"]).eval()
+        training.fill(specialists[caption], tensors, path, under=f"specialist {number}")
+    router = Judge(**recipe["router"])
+    training.fill(router, tensors, path, under="router")
+    return Library(specialists, router.eval(), recipe)
