@@ -2,8 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,32 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)  # what is this small is faster so, above all beside other tests
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def interrupted_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], AbstractContextManager[None]]:
+    """While `interrupted_after(steps)` lasts, training is interrupted after so many steps, of whatever models."""
+    from course_lib import training
+
+    real = training.train
+
+    @contextmanager
+    def interrupted(steps: int) -> Iterator[None]:
+        left = steps
+
+        def train(*arguments: Any, **settings: Any) -> Iterator[Any]:
+            nonlocal left
+            for step in real(*arguments, **settings | {"save_every": 2}):
+                yield step
+                left -= 1
+                if not left:
+                    raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "train", train)
+            yield
+
+    return interrupted
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

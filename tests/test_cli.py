@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import cli
+from course_lib import artist, cli
 from course_lib.errors import CourseError
 from course_lib.teaching import doctor
 
@@ -150,7 +150,6 @@ class Painter:
 
 @pytest.fixture
 def painter(tmp_path, monkeypatch) -> Painter:
-    artist = pytest.importorskip("course_lib.artist")
     painter = Painter()
     monkeypatch.setattr(artist, "shipped_artist", lambda: painter)
     monkeypatch.chdir(tmp_path)

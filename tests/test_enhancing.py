@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from course_lib import enhance, files, judge, training, world
+from course_lib import enhance, files, judge, world
 from course_lib.enhance import BLURS, SHIPPED, Reader, measure, shipped_button, shipped_library
 from course_lib.errors import CourseError
 from course_lib.noise import blend, noise_like
@@ -33,31 +33,14 @@ def tiny(monkeypatch) -> None:
     monkeypatch.setattr(enhancing, "EXAMINED", 2)
 
 
-def stop_after(monkeypatch, steps):
-    """Training that is killed after so many steps, of whatever model."""
-    real, left = training.train, [steps]
-
-    def killed(*arguments, **settings):
-        for step in real(*arguments, **settings | {"save_every": 2}):
-            yield step
-            left[0] -= 1
-            if not left[0]:
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "train", killed)
-    return real
-
-
 @pytest.mark.parametrize(("make", "steps"), [("make_plates", 3), ("make_specialists", 6)])
-def test_a_recipe_says_what_it_made_and_goes_on_where_it_was_killed(tiny, tmp_path, monkeypatch, make, steps):
+def test_a_recipe_says_what_it_made_and_goes_on_where_it_was_killed(tiny, tmp_path, interrupted_after, make, steps):
     straight, path, working = (tmp_path / f"{name}.safetensors" for name in ("straight", "a", "a.run"))
     recipe = getattr(enhancing, make)(straight, working, CPU)
     working.unlink(missing_ok=True)
-    real = stop_after(monkeypatch, steps)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(steps), pytest.raises(KeyboardInterrupt):
         getattr(enhancing, make)(path, working, CPU)
     assert not path.exists()
-    monkeypatch.setattr(training, "train", real)
     again = getattr(enhancing, make)(path, working, CPU)
     working.unlink(missing_ok=True)
     assert {file.name for file in tmp_path.iterdir()} == {"a.safetensors", "straight.safetensors"}

@@ -46,24 +46,14 @@ def test_what_is_made_draws_and_says_what_made_it(tiny, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("steps_before", [4, 6])
-def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(tiny, tmp_path, monkeypatch, capsys, steps_before):
-    real, left = training.train, [steps_before]  # of five with whole captions and four with parts
-
-    def interrupted(*arguments, **settings):
-        for step in real(*arguments, **settings | {"save_every": 2}):
-            yield step
-            left[0] -= 1
-            if not left[0]:
-                raise KeyboardInterrupt
-
+def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, tmp_path, interrupted_after, capsys, steps_before):
     straight, path = tmp_path / "straight.safetensors", tmp_path / "draw.safetensors"
     command.train("draw", output=straight)
-    monkeypatch.setattr(training, "train", interrupted)
-    assert cli.main(["train", "draw", "-o", str(path)]) == 130
+    with interrupted_after(steps_before):  # of five with whole captions and four with parts
+        assert cli.main(["train", "draw", "-o", str(path)]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert "draw.run.safetensors" in files(tmp_path)
     assert "draw.safetensors" not in files(tmp_path)
-    monkeypatch.setattr(training, "train", real)
     command.train("draw", output=path)
     assert files(tmp_path) == ["draw.safetensors", "straight.safetensors"]
     (one, _), (other, _) = training.load(straight), training.load(path)

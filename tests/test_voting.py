@@ -156,13 +156,13 @@ def test_thirty_percent_of_the_keys_are_of_another_scene():
 
 def test_captions_compares_one_model_and_training_that_differ_in_keys_or_pictures_alone(monkeypatch):
     taught = []
-    real = voting.taught
+    real = voting.trained
 
-    def noted(pictures, keys, seed, steps, progress, name):
+    def noted(make, pictures, keys, *rest, **how):
         taught.append((pictures, keys))
-        return real(pictures, keys, seed, steps, progress, name)
+        return real(make, pictures, keys, *rest, **how)
 
-    monkeypatch.setattr(voting, "taught", noted)
+    monkeypatch.setattr(voting, "trained", noted)
     monkeypatch.setattr(voting, "KEYED", voting.KEYED | {"widths": (8, 8)})
     monkeypatch.setattr(voting, "MANY", 6)
     monkeypatch.setattr(voting, "FEW", 2)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from .verdict import Ask, Mistakes, NotYet, as_numbers, exercise, photos_and_noise
+from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
 OUT_OF_REACH = "Far away exp gives 0, and 0/0 is no chance: take the smallest of the squares off all of them first."
 
@@ -130,7 +130,7 @@ def weigh(ask: Ask, random: Generator) -> None:
         given = ask.answer(photo, plates, sigma)
         if far and not_finite(given):
             raise NotYet(OUT_OF_REACH)
-        compare(given, expect=wanted, mistakes=mistakes)
+        ask.compare(given, expect=wanted, mistakes=mistakes)
 
 
 @exercise
@@ -165,7 +165,7 @@ def open_bits(ask: Ask, random: Generator) -> None:
         given = ask.answer(chances)
         if len(some) < len(chances) and not_finite(given):
             raise NotYet("A chance of 0 times the logarithm of 0 is no number: leave those plates out.")
-        compare(given, expect=bits, mistakes=mistakes)
+        ask.compare(given, expect=bits, mistakes=mistakes)
 
 
 @exercise
@@ -210,12 +210,5 @@ def random_chances(count: int, random: Generator) -> Tensor:
 
 def not_finite(given: Any) -> bool:
     """Whether an answer is numbers, and some of them are infinite or none at all."""
-    try:
-        return not as_numbers(given).isfinite().all()
-    except Exception:  # whatever a reader's object raises when it is turned into numbers
-        return False
-
-
-def compare(given: Any, *, expect: Any, mistakes: Mistakes) -> None:
-    """Compare an answer that is already there."""
-    Ask(lambda: given)(expect=expect, mistakes=mistakes)
+    numbers = numbers_of(given)
+    return numbers is not None and not bool(numbers.isfinite().all())

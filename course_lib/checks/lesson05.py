@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from ..judge import NONE
 from ..world import FACTORS
-from .verdict import Ask, Mistakes, NotYet, as_numbers, exercise, photos_and_noise
+from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
 
 @exercise
@@ -41,7 +41,7 @@ def drop_keys(ask: Ask, random: Generator) -> None:
             "A dropped key should be all zeros, not other numbers.": numbers.where(row, keys),
             "Only the dropped keys should change.": numbers.masked_fill(row, 0),
         }
-        compare(given, expect=wanted, mistakes=mistakes)
+        ask.compare(given, expect=wanted, mistakes=mistakes)
 
 
 @exercise
@@ -166,7 +166,7 @@ def shares_right(ask: Ask, random: Generator) -> None:
             "This says whether each is right: the share of them was asked for.": listed(right, whole),
         }
         given = in_order(ask.answer(named, wanted), names)
-        compare(given, expect=listed(share, every), mistakes=mistakes)
+        ask.compare(given, expect=listed(share, every), mistakes=mistakes)
 
 
 def judged(
@@ -245,7 +245,7 @@ def frechet_1d(ask: Ask, random: Generator) -> None:
             "This is the root of it: leave the squares.": each("root"),
             "Number is compared with number: it is the two sets' means and spreads that count.": each("pairs"),
         }
-        compare(given, expect=told[0]["right"][0], mistakes=mistakes)
+        ask.compare(given, expect=told[0]["right"][0], mistakes=mistakes)
 
 
 def distances(a: Tensor, b: Tensor, *, correction: int) -> dict[str, list[Tensor]]:
@@ -269,16 +269,3 @@ def distances(a: Tensor, b: Tensor, *, correction: int) -> dict[str, list[Tensor
         "root": [(mean**2 + spread**2).sqrt()],
         "pairs": [(apart**2).sum(), (apart**2).mean(), apart.abs().sum(), apart.abs().mean(), apart.norm()],
     }
-
-
-def numbers_of(given: Any) -> Tensor | None:
-    """An answer as numbers, or None if it is none."""
-    try:
-        return as_numbers(given)
-    except Exception:  # whatever a reader's object raises when it is turned into numbers
-        return None
-
-
-def compare(given: Any, *, expect: Any, mistakes: Mistakes) -> None:
-    """Compare an answer that is already there: some mistakes are told by what it is."""
-    Ask(lambda: given)(expect=expect, mistakes=mistakes)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from .verdict import Ask, Mistakes, NotYet, as_numbers, exercise, photos_and_noise
+from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
 
 @exercise
@@ -111,7 +111,7 @@ def tally(ask: Ask, random: Generator) -> None:
             ),
         }
         given = in_order(ask.answer(lines), names)
-        compare(given, expect=listed(share), mistakes=mistakes)
+        ask.compare(given, expect=listed(share), mistakes=mistakes)
 
 
 def cast(voters: int, count: int, random: Generator) -> tuple[list[dict[str, Any]], dict[str, dict[str, bool]]]:
@@ -219,7 +219,7 @@ def keep_best(ask: Ask, random: Generator) -> None:
                 (scores >= values[:, -1:]).double(),
             ),
         }
-        compare(in_turn, expect=wanted.sort(dim=1).values, mistakes=mistakes)
+        ask.compare(in_turn, expect=wanted.sort(dim=1).values, mistakes=mistakes)
 
 
 @exercise
@@ -328,16 +328,3 @@ def many(results: Any) -> tuple[Any, ...]:
 def near(result: Tensor, wanted: Tensor) -> bool:
     """Whether a mistake comes to the right answer here: then it is none."""
     return result.shape == wanted.shape and bool((result - wanted).abs() < 1e-3 * max(1.0, float(wanted)))
-
-
-def numbers_of(given: Any) -> Tensor | None:
-    """An answer as numbers, or None if it is none."""
-    try:
-        return as_numbers(given)
-    except Exception:  # whatever a reader's object raises when it is turned into numbers
-        return None
-
-
-def compare(given: Any, *, expect: Any, mistakes: Mistakes) -> None:
-    """Compare an answer that is already there: some mistakes are told by what it is."""
-    Ask(lambda: given)(expect=expect, mistakes=mistakes)

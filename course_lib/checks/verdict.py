@@ -53,13 +53,15 @@ class Ask:
 
     def __call__(self, *inputs: Any, expect: Any, mistakes: Mistakes, within: float = 1e-3) -> None:
         """Raise NotYet unless the function gives `expect` for `inputs`, to `within` of its largest value (or of 1)."""
-        expected = self.expected = as_numbers(expect)
-        given = self.answer(*inputs)
-        try:
-            got = as_numbers(given)
-        except Exception:  # whatever a reader's object raises when it is turned into numbers
+        self.expected = as_numbers(expect)
+        self.compare(self.answer(*inputs), expect=expect, mistakes=mistakes, within=within)
+
+    def compare(self, given: Any, *, expect: Any, mistakes: Mistakes, within: float = 1e-3) -> None:
+        """The same for an answer that is already there: some mistakes are told by what it is."""
+        expected, got = as_numbers(expect), numbers_of(given)
+        if got is None:
             what = "None: no `return`?" if given is None else f"a {type(given).__name__}, not a block of numbers."
-            raise NotYet(f"Your function gives back {what}") from None
+            raise NotYet(f"Your function gives back {what}")
 
         def gave(result: Any) -> bool:
             numbers = as_numbers(result)
@@ -131,6 +133,14 @@ def as_numbers(value: Any) -> Tensor:
     if numbers.is_complex():
         raise TypeError("complex numbers")
     return (numbers.squeeze(1) if numbers.ndim == 5 else numbers).double()
+
+
+def numbers_of(given: Any) -> Tensor | None:
+    """An answer as numbers, or None if it is none."""
+    try:
+        return as_numbers(given)
+    except Exception:  # whatever a reader's object raises when it is turned into numbers
+        return None
 
 
 def drawn(numbers: Tensor, side: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from .. import enhance, judge, training
 from ..enhance import BLURS, Library, Reader
@@ -21,6 +22,7 @@ from ..noise import blend
 from ..world import parse, render
 from ..world.plates import CHARACTERS, PLACES, Plates, layout_of, plate_texts, render_plates
 from ..world.scenes import CATS
+from .progress import with_progress
 
 FIRST_SEED, READERS_SEED, FRESH = 1_000_000, 1_000_000_000, 2_200_000_000  # models', readers' and routers', to measure
 # A denoiser of 64 channels a place can't carry the noise of a velocity; asked for the picture it learns at once.
@@ -47,10 +49,6 @@ EXAMINED = 64  # pictures of each caption
 
 def make_plates(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
     """The restorer of plates and the reader: half an hour on an idle CPU."""
-    from tqdm import tqdm
-
-    from .train import with_progress  # which imports this module for its list of recipes
-
     start = time.perf_counter()
     part = working.with_name(f"reader.{working.name}")
     torch.manual_seed(0)
@@ -180,10 +178,6 @@ def partly_another(text: str, random: torch.Generator) -> str:
 
 def make_specialists(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
     """A specialist of each of four captions, and the router in front of them: minutes on the CPU."""
-    from tqdm import tqdm
-
-    from .train import with_progress
-
     specialists: dict[str, Denoiser] = {}
     seconds, parts = 0.0, [working.with_name(f"{number}.{working.name}") for number in range(len(CAPTIONS))]
     for number, (caption, part) in enumerate(zip(CAPTIONS, parts, strict=True)):

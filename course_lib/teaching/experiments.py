@@ -141,14 +141,31 @@ def taught(
     """A model of that make after so many steps on its scenes: the running mean of its weights."""
     count = PER_SCENE * len(scenes)
     pictures = render([scenes[i % len(scenes)] for i in range(count)], torch.arange(count) + 10_000_000 * (seed + 1))
+    name = f"seed {seed}, {len(scenes)} captions"
+    return trained(make, pictures, keys, seed, steps, progress, name, batch=batch, average=0.99)
+
+
+def trained(
+    make: dict[str, Any],
+    pictures: Tensor,
+    keys: Tensor | None,
+    seed: int,
+    steps: int,
+    progress: Progress,
+    name: str,
+    *,
+    batch: int,
+    average: float,
+) -> Denoiser:
+    """A new model after so many steps: the running mean of its weights."""
     torch.manual_seed(seed)
     model = Denoiser(**make)
     averaged = copy.deepcopy(model)
     run = train(
         model, pictures, keys=keys, steps=steps, seed=seed, batch=batch, learning_rate=2e-3, amounts="bell",
-        averaged=averaged, average=0.99,
+        averaged=averaged, average=average,
     )  # fmt: skip
-    for _ in progress(run, f"seed {seed}, {len(scenes)} captions", steps):
+    for _ in progress(run, name, steps):
         pass
     return averaged.eval()
 

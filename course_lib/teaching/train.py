@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from course_lib.errors import CourseError
 from course_lib.files import SHIPPED, read, store
 from course_lib.models import Denoiser
 from course_lib.teaching import enhancing, experiments, judging, voting
+from course_lib.teaching.progress import with_progress
 
 # The shipped artist is trained twice: on whole captions, then also on parts of them and on captions that begin a word
 # earlier or later.  After the first alone it drew half a rocket for a dog on a salt and pepper rug: only machines had
@@ -70,39 +70,6 @@ def chosen_device(name: str | None) -> torch.device:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError, NotImplementedError):  # torch has no one error for it
         raise CourseError(f"this machine has no device {name!r}; leave it out to take the best there is.") from None
-
-
-def with_progress(
-    name: str,
-    model: Denoiser,
-    pictures: Any,
-    *,
-    steps: int,
-    checkpoint: Path,
-    until: int | None = None,
-    **settings: Any,
-) -> dict[str, float]:
-    """Train with a bar that shows how far it is; returns the seconds it takes and the mean loss of the last steps.
-
-    until: the step to stop at, if it is not the last.
-    Of a run that went on from a checkpoint, the seconds are what all of it would have taken at that pace.
-    """
-    from tqdm import tqdm
-
-    losses: list[float] = []
-    until = until or steps
-    start = time.perf_counter()
-    with tqdm(total=until, desc=name, unit="step") as bar:
-        for step in training.train(model, pictures, steps=steps, checkpoint=checkpoint, **settings):
-            bar.update(step.number - bar.n)  # a run that goes on begins further up
-            losses.append(step.loss)
-            bar.set_postfix(loss=f"{mean(losses[-200:]):.4f}", refresh=False)
-            if step.number >= until:
-                break
-    if not losses:  # it was stopped between its last step and the end
-        return {"seconds": 0, "loss": 0.0}
-    seconds = (time.perf_counter() - start) * until / len(losses)
-    return {"seconds": round(seconds), "loss": round(mean(losses[-200:]), 4)}
 
 
 # --- The recipes: each writes `output`, may keep unfinished work in `working`, and returns what it stored inside ------

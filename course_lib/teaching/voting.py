@@ -14,7 +14,6 @@ from torch import Tensor
 from .. import judge, training, words, world
 from ..artist import Artist, shipped_artist
 from ..judge import Judge
-from ..models import Denoiser
 from ..votes import (
     Crowd,
     best_of,
@@ -26,7 +25,7 @@ from ..votes import (
     thumbnails,
 )
 from ..world import Scene
-from .experiments import FRESH, KEYED, Progress, Result, caption_keys, draw
+from .experiments import FRESH, KEYED, Progress, Result, caption_keys, draw, trained
 
 # The captions that are voted on, and some that are not: every subject and every place is among both.
 VOTED, OTHERS = tuple(world.seen_scenes()[2::8]), tuple(world.seen_scenes()[5::8])
@@ -153,7 +152,7 @@ DESCRIBED = tuple(
 )
 MANY, FEW = 200, 5  # training pictures of each caption
 WRONG = 0.3
-BRIEF: dict[str, Any] = {"batch": 32, "learning_rate": 2e-3, "amounts": "bell", "average": 0.98}
+BRIEF: dict[str, Any] = {"batch": 32, "average": 0.98}
 DRAWN = 8  # drawings of each caption that are scored
 
 
@@ -184,22 +183,12 @@ def captions(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps: int
         figures[name] = []
         for seed in seeds:
             numbers = torch.arange(count * len(DESCRIBED)) + DATA + 100_000 * (seed + 1)
-            model = taught(world.render([*DESCRIBED] * count, numbers), learned_by(seed), seed, steps, progress, name)
+            known, keys = world.render([*DESCRIBED] * count, numbers), learned_by(seed)
+            model = trained(KEYED, known, keys, seed, steps, progress, f"{name}, seed {seed}", **BRIEF)
             drawn = draw(model, asked_by.repeat(DRAWN, 1), seed, guidance=1.5)
             figures[name].append(described(critic, drawn, real))
             pictures.setdefault(name, drawn[: len(DESCRIBED)])
     return figures, pictures
-
-
-def taught(pictures: Tensor, keys: Tensor, seed: int, steps: int, progress: Progress, name: str) -> Denoiser:
-    """A small model after so many steps: the running mean of its weights."""
-    torch.manual_seed(seed)
-    model = Denoiser(**KEYED)
-    averaged = copy.deepcopy(model)
-    run = training.train(model, pictures, keys=keys, steps=steps, seed=seed, averaged=averaged, **BRIEF)
-    for _ in progress(run, f"{name}, seed {seed}", steps):
-        pass
-    return averaged.eval()
 
 
 def described(critic: Judge, drawn: Tensor, real: Tensor) -> dict[str, float]:

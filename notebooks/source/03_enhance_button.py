@@ -119,7 +119,7 @@ show(
 # ## Press the button
 #
 # The network that comes with this lesson is the denoiser of lesson 2 with one more input. Beside the noisy picture it is shown the photo, enlarged
-# to the same size, so each place sees its own part of it. (So does SR3, Saharia et al. 2021, arXiv:2104.07636.) It was
+# to the same size, so each place sees its own part of it, and what may stay as it is can go straight to the answer. (So does SR3, Saharia et al. 2021, arXiv:2104.07636.) It was
 # trained on plates with photos at all blurs. To restore a photo is to draw: begin with noise, and walk back; then put some noise back, four times, less each time, and walk back again, so
 # that a place between two characters gets another chance (*restarts*, Xu et al. 2023, arXiv:2306.14878). Sixteen seeds, sixteen answers.
 

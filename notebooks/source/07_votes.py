@@ -541,7 +541,7 @@ chart(
 )
 
 # %% [markdown]
-# So most of the variety goes without any vote, and the votes cost captions: what pleases and what was asked for are two things. Real pictures get the score as far, and their captions
+# So most of the variety goes without any vote, and the votes cost captions: what pleases and what was asked for are two things. Real pictures get the score nearly as far, and their captions
 # stay obeyed. They hold the model to what is real: no weight makes a picture that is not there. Its own drawings hold it to nothing.
 #
 # ## The wrong reward
@@ -575,7 +575,7 @@ show(
 
 # %% [markdown]
 # Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed to the last. And the crowd, which nobody
-# asked, likes it less and less, and two drawings of one caption come out alike: one safe answer is the surest way to please an examiner.
+# asked, likes it far less than before, and two drawings of one caption come out alike: one safe answer is the surest way to please an examiner.
 #
 # "When a measure becomes a target, it ceases to be a good measure": Goodhart's law. With models of taste it goes one step further, since a model of taste is itself only a guess. Push hard enough, and its own score goes on rising while what people say of the pictures falls
 # (Gao et al. 2022, arXiv:2210.10760, measured it for language models). So keep figures in view that you do *not* train for: diversity, captions obeyed, your own eyes.
@@ -630,7 +630,7 @@ show(
 # Better descriptions: yes, by far. With coarse captions you get *a* cat on *a* sofa, and which one is left to chance: what no caption said, nobody can ask for. With wrong ones the model learns that words mean little. DALL·E 3 was trained on captions written anew, by a model, for
 # this reason (Betker et al. 2023, "Improving image generation with better captions").
 #
-# More pictures: not in this table. Sixty pictures serve as well as 2,400, for a training this short is over before the model has learned much from either, and the judge does not ask whether a drawing is
+# More pictures: not in this table. Sixty pictures serve as well as 2,400, but the training is short, and the judge does not ask whether a drawing is
 # a new one. Whether they are copies of the sixty is the question of lesson 8.
 #
 # ## What you measured
