@@ -193,14 +193,14 @@ def test_the_cats_specialist_paints_cats_over_planes():
     strongest = library.recipe["scores"]["strongest"]
     noisy = blend(shots, noise_like(shots, seed=1), strongest)
     seen = judge.shipped_judge().name(library.denoise(noisy, strongest, [cat] * 48))["subject"]
-    assert sum(subject in CATS for subject in seen) / 48 >= 0.85  # 0.92 of 64, give or take two deviations of 48
+    assert sum(subject in CATS for subject in seen) / 48 >= 0.9
     assert library.recipe["scores"]["cat painted"][plane] >= 0.9
 
 
 def test_the_router_knows_its_four_and_fails_where_two_are_mixed():
     library = shipped_library()
     scores = library.recipe["scores"]
-    assert scores["routed right"] > 0.85  # one in four would be chance
+    assert scores["routed right"] > 0.9  # one in four would be chance
     assert scores["own"]["all"] > 0.95
     mixed = world.parse("Maine coon cat laying on a runway")
     shots = world.render([mixed] * 48, torch.arange(48) + 2_000_600_000)
