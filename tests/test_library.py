@@ -8,7 +8,7 @@ HEAVY = {"matplotlib", "skimage", "scipy", "PIL", "ipywidgets", "IPython", "gens
 # A module may import from those before it: the lessons' order.
 ORDER = [
     *["errors", "files", "pictures", "noise", "widgets", "models", "training", "sampling"],
-    *["judge", "world", "words", "artist", "enhance", "votes", "votes_gallery", "checks"],
+    *["judge", "world", "words", "artist", "augment", "enhance", "votes", "votes_gallery", "checks"],
 ]
 
 

@@ -18,5 +18,6 @@ from .lesson02 import (
 from .lesson03 import best_possible, mean_answer, open_bits, shrink, weigh
 from .lesson04 import add_up, cosine, share_right, solve, swap, turn
 from .lesson05 import drop_keys, frechet_1d, guided, key_for, shares_right
+from .lesson06 import fall, flat, mirror, quietest, safe
 from .lesson07 import count_left, keep_best, mean_distance, tally, warmth
 from .verdict import Verdict

@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import judge, sampling, words, world
 from ..artist import noises
 from ..models import Denoiser, parameter_count
-from ..training import train
+from ..training import MadePictures, train
 from ..world import Scene, parse, render
 
 PER_SCENE = 400  # training pictures of each scene
@@ -147,7 +147,7 @@ def taught(
 
 def trained(
     make: dict[str, Any],
-    pictures: Tensor,
+    pictures: Tensor | MadePictures,
     keys: Tensor | None,
     seed: int,
     steps: int,
@@ -156,13 +156,14 @@ def trained(
     *,
     batch: int,
     average: float,
+    learning_rate: float = 2e-3,
 ) -> Denoiser:
     """A new model after so many steps: the running mean of its weights."""
     torch.manual_seed(seed)
     model = Denoiser(**make)
     averaged = copy.deepcopy(model)
     run = train(
-        model, pictures, keys=keys, steps=steps, seed=seed, batch=batch, learning_rate=2e-3, amounts="bell",
+        model, pictures, keys=keys, steps=steps, seed=seed, batch=batch, learning_rate=learning_rate, amounts="bell",
         averaged=averaged, average=average,
     )  # fmt: skip
     for _ in progress(run, name, steps):
