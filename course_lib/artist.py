@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +16,16 @@ from .files import SHIPPED
 from .models import Denoiser
 
 TOGETHER = 64  # pictures drawn at once; more would need more memory and gain no time
+
+
+class Asked(Protocol):
+    """What an artist can be asked for: a scene, or whatever else has a caption that names a subject."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def caption(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Artist:
         """
         return self.draw_key(self.keys([world.parse(caption)]), count, seed=seed)
 
-    def keys(self, scenes: Sequence[world.Scene]) -> Callable[[float], Tensor]:
+    def keys(self, scenes: Sequence[Asked]) -> Callable[[float], Tensor]:
         """What the scenes say, as a key for each amount of noise: a function that gives (len(scenes), D).
 
         In strong noise, where it is settled what is drawn, the subject is said louder: a dog is one word of the eleven
@@ -70,7 +80,7 @@ class Artist:
             drawn.append(pictures)
         return torch.cat(drawn)
 
-    def draw_each(self, scenes: Sequence[world.Scene], *, seed: int = 0) -> Tensor:
+    def draw_each(self, scenes: Sequence[Asked], *, seed: int = 0) -> Tensor:
         """One drawing of each scene, (len(scenes), 3, size, size); picture i begins as in `draw`."""
         return self.draw_key(self.keys(scenes), len(scenes), seed=seed)
 

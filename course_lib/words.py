@@ -229,6 +229,23 @@ def train_words(sentences: Sequence[Sequence[str]], *, seed: int = 0, size: int 
     return Words(list(model.wv.index_to_key), torch.from_numpy(model.wv.vectors.copy()))
 
 
+def joined(words: Words, more: Words) -> Words:
+    """`words`, and after them the words that only `more` knows, their vectors turned into the same space.
+
+    Two trainings give two spaces, each turned its own way.  The turn that brings the words known to both nearest to
+    each other (orthogonal Procrustes; Xing et al. 2015) brings the new ones along.  Raises CourseError if both have
+    no words in common, or vectors of different lengths.
+    """
+    shared = [word for word in words.vocabulary if word in more.rows]
+    new = [word for word in more.vocabulary if word not in words.rows]
+    if not shared or words.vectors.shape[1] != more.vectors.shape[1]:
+        raise CourseError("These words can't be joined: they need some words in common, and vectors of one length.")
+    here, there = words.units[[words.rows[word] for word in shared]], more.units[[more.rows[word] for word in shared]]
+    left, _, right = torch.linalg.svd(there.T @ here)
+    added = more.vectors[[more.rows[word] for word in new]] @ (left @ right)
+    return Words(words.vocabulary + new, torch.cat([words.vectors, added]))
+
+
 # Analogies.
 
 

@@ -126,6 +126,25 @@ def test_no_sentences_are_an_error_of_one_sentence():
             train(nothing)
 
 
+def test_words_of_another_training_are_turned_to_where_their_companions_are(words):
+    turn = torch.linalg.qr(torch.randn(64, 64, generator=torch.Generator().manual_seed(3)))[0]
+    known, new = words.vocabulary[:200], words.vocabulary[200:]
+    few = Words(known, words.vectors[:200])
+    elsewhere = Words(
+        [*reversed(new), *known[::2]], torch.cat([words.vectors[200:].flip(0), words.vectors[:200:2]]) @ turn
+    )
+    joined = lib.joined(few, elsewhere)
+    assert joined.vocabulary == known + list(reversed(new))
+    assert torch.equal(joined.vectors[:200], few.vectors)
+    assert torch.allclose(joined.vectors[200:], words.vectors[200:].flip(0), atol=1e-4)
+
+
+def test_words_that_share_nothing_cannot_be_joined(compass):
+    for other in (Words(["up"], torch.ones(1, 4)), Words(["north"], torch.ones(1, 3))):
+        with pytest.raises(CourseError, match="some words in common, and vectors of one length"):
+            lib.joined(compass, other)
+
+
 # Words and analogies.
 
 

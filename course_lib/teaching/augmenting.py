@@ -3,7 +3,9 @@
 `course train augmentation` and `course train style` make them again.  A result is pictures by name, and figures.
 """
 
-from collections.abc import Sequence
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import augment, judge, sampling, words
+from ..artist import Artist, shipped_artist
 from ..models import Denoiser
 from ..noise import add_noise
-from ..training import schedule
-from ..world import Scene, render
+from ..training import schedule, train
+from ..world import Scene, render, seen_scenes
 from .experiments import FRESH, LIBRARY, Progress, Result, caption_keys, draw, trained
 
 # So small a model learns soonest when it is asked for the picture, at a high rate of learning.
@@ -86,8 +89,9 @@ def nearest(pictures: Tensor, known: Tensor) -> float:
 
 STYLES = {"none": None, "Cubism": augment.cubism, "Oil painting": augment.oil_painting}
 NEVER = (("Maine coon cat", "Cubism"), ("plane", "Oil painting"))  # no picture of these is in the training
-EACH = 100  # training pictures of each scene in each style
-STEPS, JUDGE_STEPS = 2000, 400
+EACH = 12  # training pictures of each scene in each style
+LOUDER = 0.5  # how much more than once the style is said
+STYLING: dict[str, Any] = {"batch": 32, "learning_rate": 1e-3, "amounts": "bell", "average": 0.99}
 JUDGE_SEEDS = 1_500_000_000
 
 
@@ -108,64 +112,98 @@ class Work:
 
     @property
     def never(self) -> bool:
-        """Whether no model saw this subject in this style."""
+        """Whether the model saw no picture of this subject in this style."""
         return (self.subject, self.style) in NEVER
 
 
-WORKS = tuple(Work(scene, style) for scene in LIBRARY for style in STYLES)
+def works(scenes: Sequence[Scene]) -> list[Work]:
+    """These scenes in every style."""
+    return [Work(scene, style) for scene in scenes for style in STYLES]
 
 
-def paint(works: Sequence[Work], seeds: Tensor) -> Tensor:
+def paint(shown: Sequence[Work], seeds: Tensor) -> Tensor:
     """The pictures of these works, (B, 3, 32, 32)."""
-    pictures = render([work.scene for work in works], seeds)
+    pictures = render([work.scene for work in shown], seeds)
     for style, change in STYLES.items():
-        some = torch.tensor([work.style == style for work in works])
+        some = torch.tensor([work.style == style for work in shown])
         if change is not None and some.any():
-            captions = [work.scene.caption for work in works if work.style == style]
+            captions = [work.scene.caption for work in shown if work.style == style]
             pictures[some], _ = change(pictures[some], captions, seeds[some])
     return pictures
 
 
-def style(progress: Progress, *, steps: int = STEPS, judge_steps: int = JUDGE_STEPS) -> Result:
-    """A model sees some subjects in all styles and two of them in all but one; then it is asked for just that."""
-    vectors = words.train_words(words.corpus() + augment.style_sentences())
+def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> Result:
+    """The shipped model learns two styles on all subjects but one each; then it is asked for just those.
+
+    It is asked twice: as the caption says, and with the style said louder.
+    """
     critic = style_judge(progress, judge_steps)
-    never, seen = ([work for work in WORKS if work.never == which] for which in (True, False))
-    many = [seen[i % len(seen)] for i in range(EACH * len(seen))]
-    known = paint(many, torch.arange(len(many)) + FIRST_SEED)
-    model = trained(SMALL, known, style_keys(seen, vectors), 0, steps, progress, f"{len(seen)} captions", **TAUGHT)
+    shipped = shipped_artist()
+    learned = words.joined(shipped.words, words.train_words(words.corpus() + augment.style_sentences()))
+    artist = dataclasses.replace(shipped, model=copy.deepcopy(shipped.model), words=learned)
+    told = [work for work in works(seen_scenes()) if not work.never]
+    pictures = paint(told * EACH, torch.arange(EACH * len(told)) + FIRST_SEED)
+    keys = torch.stack([ways_to_say(work, learned) for work in told])
+    learner = copy.deepcopy(artist.model)  # the artist gets the running mean of its weights
+    run = train(learner, pictures, keys=keys, steps=steps, seed=0, averaged=artist.model, **STYLING)
+    for _ in progress(run, f"{len(told)} captions", steps):
+        pass
+    artist.model.eval()
+    asked = works(LIBRARY)
+    never, seen = ([work for work in asked if work.never == which] for which in (True, False))
     figures: dict[str, Any] = {}
-    pictures: dict[str, Tensor] = {}
-    for name, works, each, kept in (("never seen", never, DRAWN, 4), ("seen", seen, DRAWN // 4, 1)):
-        shown = [work for work in works for _ in range(each)]
-        drawn = draw(model, style_keys(shown, vectors), 0, guidance=2.0)
-        real = paint(shown, torch.arange(len(shown)) + FRESH)
-        for what, some in ((name, drawn.split(each)), (f"real, {name}", real.split(each))):
-            figures[what] = [
-                {"caption": work.caption} | critic.score(one, [work] * each, refuse=False)
-                for work, one in zip(works, some, strict=True)
-            ]
-            pictures[what] = torch.cat([one[:kept] for one in some])
-    return figures | {"steps": steps, "captions": [work.caption for work in seen]}, pictures
+    shown: dict[str, Tensor] = {}
+
+    def judged(name: str, made: Tensor, those: Sequence[Work], kept: int) -> None:
+        each = len(made) // len(those)
+        figures[name] = [
+            {"caption": work.caption} | critic.score(part, [work] * each, refuse=False)
+            for work, part in zip(those, made.split(each), strict=True)
+        ]
+        shown[name] = torch.cat([part[:kept] for part in made.split(each)])
+
+    for name, those, each, kept in (("never seen", never, DRAWN, 4), ("seen", seen, DRAWN // 4, 1)):
+        many = [work for work in those for _ in range(each)]
+        judged(f"{name}, said plainly", artist.draw_each(many), those, kept)
+        judged(name, artist.draw_key(louder(artist, many), len(many)), those, kept)
+        judged(f"real, {name}", paint(many, torch.arange(len(many)) + FRESH), those, kept)
+    return figures | {"steps": steps, "louder": LOUDER, "captions": [work.caption for work in told]}, shown
 
 
-def style_keys(works: Sequence[Work], vectors: words.Words) -> Tensor:
-    return words.caption_keys(vectors, [work.caption for work in works])
+def ways_to_say(work: Work, vectors: words.Words) -> Tensor:
+    """Keys of a work, 8 x D: five whole captions, then parts of it: two without the subject, one of the style alone."""
+    whole, subject = (words.caption_key(vectors, text) for text in (work.caption, work.subject))
+    alone = whole - subject if work.style == "none" else style_key(work, vectors)
+    return torch.stack([whole] * 5 + [whole - subject] * 2 + [alone])
+
+
+def style_key(work: Work, vectors: words.Words) -> Tensor:
+    """The part of a work's key that names its style, D numbers: at its offset, behind the scene's words."""
+    if work.style == "none":
+        return torch.zeros(vectors.vectors.shape[1])
+    return words.caption_key(vectors, work.style, offset=1 + len(words.tokens(work.scene.caption)))
+
+
+def louder(artist: Artist, asked: Sequence[Work]) -> Callable[[float], Tensor]:
+    """The keys of works with the style said louder, as a key for each amount of noise."""
+    plain, styles = artist.keys(asked), torch.stack([style_key(work, artist.words) for work in asked])
+    return lambda amount: plain(amount) + LOUDER * styles
 
 
 def style_judge(progress: Progress, steps: int) -> judge.Judge:
     """A judge of style and subject, taught with pictures of its own seeds; it has to choose, and knows no muddle."""
     torch.manual_seed(JUDGE_SEEDS)
-    subjects = tuple(dict.fromkeys(work.subject for work in WORKS))
+    everything = works(LIBRARY)
+    subjects = tuple(dict.fromkeys(work.subject for work in everything))
     critic = judge.Judge({"style": tuple(STYLES), "subject": subjects}, widths=(24, 48, 96))
     optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-3, weight_decay=0.01)
     for number in progress(range(1, steps + 1), "judge of styles", steps):
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * schedule(number, steps)
-        works = [WORKS[(48 * number + i) % len(WORKS)] for i in range(48)]
-        scores = critic(paint(works, torch.arange(48) + JUDGE_SEEDS + 48 * number))
+        shown = [everything[(48 * number + i) % len(everything)] for i in range(48)]
+        scores = critic(paint(shown, torch.arange(48) + JUDGE_SEEDS + 48 * number))
         losses = [
-            F.cross_entropy(scores[factor], torch.tensor([values.index(getattr(work, factor)) for work in works]))
+            F.cross_entropy(scores[factor], torch.tensor([values.index(getattr(work, factor)) for work in shown]))
             for factor, values in critic.factors.items()
         ]
         optimizer.zero_grad()

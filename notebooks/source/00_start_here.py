@@ -222,7 +222,7 @@ checks.my_caption(my_caption)
 # | 3 | [The enhance button](03_enhance_button.ipynb) | What if a detail that is gone need not be true, only plausible? |
 # | 4 | [Keys made of words](04_word_keys.ipynb) | How does a sentence become numbers that a model can use? |
 # | 5 | [One model, any caption](05_conditional_model.ipynb) | Can it draw what nobody has a picture of? |
-# | 6 | More pictures out of few | What can you change in a picture, and what must its caption say then? |
+# | 6 | [More pictures without a camera](06_augmentation.ipynb) | What can you change in a picture, and what must its caption say then? |
 # | 7 | [What people like](07_votes.ipynb) | What happens to a model when people vote for its pictures? |
 # | 8 | Is it a copy? | Are the pictures that it learned from inside the model? |
 # | 9 | Inside Stable Diffusion | Which of its parts do you know by then? |

@@ -760,4 +760,4 @@ print(
 # **Go further.** Train the two-minute model without dropped keys (`drop_key=0.0`) and draw with guidance 2. What does the network say when it gets a "no key" that it has
 # never met? Or take a few pictures of a caption away from the training, half of them, all but ten, and watch its score.
 #
-# **The next question.** This model had hundreds of pictures of every caption. What if you have ten, and can't take more?
+# **The next question.** This model had hundreds of pictures of every caption. What if you have a hundred, and can't take more? That is [lesson 6](06_augmentation.ipynb).
