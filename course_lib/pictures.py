@@ -284,6 +284,63 @@ def scatter(
         return Figure(about, _png(canvas))
 
 
+def areas(columns: Sequence[Mapping[str, float]], *, squares: Mapping[str, float], unit: str, about: str) -> Figure:
+    """Draw numbers as areas, all on one scale: columns of blocks side by side, and squares of their own to the right.
+
+    columns: for each column name -> number, stacked from the top; a column is as wide as its sum is large.
+    squares: name -> number.  unit: stands after each number, which is shown in millions.
+    Raises CourseError if there is no column, over eight blocks and squares, a number not above 0, a square that is too
+    large to stand there, or `about` is empty.
+    """
+    _need_about(about)
+    numbers = [number for part in (*columns, squares) for number in part.values()]
+    if not columns or not 1 <= len(numbers) <= len(PALETTE) or not all(number > 0 for number in numbers):
+        raise CourseError(f"areas are 1 to {len(PALETTE)} numbers above 0, in at least one column.")
+    import matplotlib.figure
+    import matplotlib.style
+    from matplotlib.patches import Rectangle
+
+    wide, high, margin, beside = 800, 480, 8, 150
+    scale = (wide - beside - 2 * margin) * (high - 2 * margin) / sum(sum(column.values()) for column in columns)
+    if any(scale * number > (beside - 2 * margin) ** 2 for number in squares.values()):
+        raise CourseError("a square is too large to stand beside the columns: make it a block of one.")
+    with matplotlib.style.context(["default", {"font.size": TYPE}]):
+        canvas = matplotlib.figure.Figure(figsize=(wide / 72, high / 72), dpi=72)
+        axes = canvas.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, wide), ylim=(high, 0))
+        axes.axis("off")
+        colours = iter(PALETTE)
+
+        def block(corner: tuple[float, float], width: float, tall: float) -> None:
+            colour = next(colours)
+            pale = colour + "40"  # so that ink is legible on it
+            axes.add_patch(Rectangle(corner, width, tall, facecolor=pale, edgecolor=colour, linewidth=3))
+
+        def label(name: str, number: float) -> str:
+            return f"{name}\n{number / 1e6:,.3g} {unit}"
+
+        left = float(margin)
+        for column in columns:
+            total, top = sum(column.values()), float(margin)
+            width = scale * total / (high - 2 * margin)
+            for name, number in column.items():
+                tall = scale * number / width
+                block((left, top), width, tall)
+                axes.text(left + width / 2, top + tall / 2, label(name, number), color=INK, ha="center", va="center")
+                top += tall
+            left += width
+        bottom = float(high - margin)
+        for name, number in squares.items():
+            side = (scale * number) ** 0.5
+            middle = wide - beside / 2
+            words = label(name, number)
+            bottom -= 1.4 * TYPE * (words.count("\n") + 1)
+            axes.text(middle, bottom, words, color=INK, ha="center", va="top")
+            block((middle - side / 2, bottom - side - margin), side, side)
+            bottom -= side + 3 * margin
+        return Figure(about, _png(canvas))
+
+
 @contextlib.contextmanager
 def _axes(x: str, y: str) -> Iterator[tuple["matplotlib.figure.Figure", Any]]:
     """An empty drawing with named axes; the reader's own matplotlib settings are put aside, and come back after."""

@@ -2,23 +2,40 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .errors import CourseError
-from .models import Denoiser
 
 # One row for each picture, one for all, or a function of the amount that gives either: a key that changes on the way.
 Key = Tensor | Callable[[float], Tensor] | None
 
 
+class Model(Protocol):
+    """What can be walked with: a `models.Denoiser`, or another network that is called like one."""
+
+    predicts: str
+
+    def __call__(self, noisy: Tensor, amount: Tensor, key: Tensor | None = None) -> Tensor: ...
+
+
 @torch.no_grad()
-def guess_picture(model: Denoiser, noisy: Tensor, amount: float, *, key: Key = None, guidance: float = 1.0) -> Tensor:
+def guess_picture(
+    model: Model,
+    noisy: Tensor,
+    amount: float,
+    *,
+    key: Key = None,
+    guidance: float = 1.0,
+    limit: float | None = 1.0,
+) -> Tensor:
     """What `model` takes the clean picture to be, whatever it predicts.  noisy, result: (B, 3, H, W); amount in (0, 1].
 
     From `noisy = (1 - amount) * picture + amount * noise`: a guess of the noise or of the velocity is a guess of the
-    picture too.  It is kept in [-1, 1], where pictures live.
+    picture too.  It is kept in [-limit, limit]: pictures live in [-1, 1].  None leaves it as it is: the latents of
+    lesson 9 have no bounds.
     key: (B, key_size), (1, key_size) for all, or a function of the amount.
     guidance: 1 is the guess with the key, 0 the guess without, more than 1 goes on in the direction from the one to
     the other (classifier-free guidance, Ho and Salimans 2022, arXiv:2207.12598): two calls of the network a picture.
@@ -37,16 +54,16 @@ def guess_picture(model: Denoiser, noisy: Tensor, amount: float, *, key: Key = N
         said = (noisy - amount * said) / max(1 - amount, 1e-3)
     elif model.predicts == "velocity":
         said = noisy - amount * said
-    return said.clamp(-1, 1)
+    return said if limit is None else said.clamp(-limit, limit)
 
 
-def ask(model: Denoiser, noisy: Tensor, amount: float, key: Tensor | None) -> Tensor:
+def ask(model: Model, noisy: Tensor, amount: float, key: Tensor | None) -> Tensor:
     """What `model` says of pictures that all hold the same amount of noise."""
     return model(noisy, torch.full((len(noisy),), amount, device=noisy.device), key)
 
 
 def walk(
-    model: Denoiser,
+    model: Model,
     noisy: Tensor,
     *,
     steps: int | None = None,
@@ -56,6 +73,7 @@ def walk(
     key: Key = None,
     guidance: float = 1.0,
     guidance_between: tuple[float, float] = (0.0, 1.0),
+    limit: float | None = 1.0,
 ) -> Iterator[tuple[float, Tensor]]:
     """Walk from the amount `start` down to 0 in `steps` equal steps; yields the amount and the picture after each.
 
@@ -65,8 +83,8 @@ def walk(
     path of rectified flow (Liu et al. 2022, arXiv:2209.03003).  2 sees from the step before how the direction turns
     (Adams and Bashforth's two-step method, as DPM-Solver++(2M) uses it, Lu et al. 2022, arXiv:2211.01095): a much
     smaller error for the same calls of the network.  Its last step ends on the guess, as Euler's does.
-    key, guidance: as in `guess_picture`.  Only at amounts within `guidance_between` is there guidance, and its cost
-    (Kynkäänniemi et al. 2024, arXiv:2404.07724).
+    key, guidance, limit: as in `guess_picture`.  Only at amounts within `guidance_between` is there guidance, and its
+    cost (Kynkäänniemi et al. 2024, arXiv:2404.07724).
     Raises CourseError for less than one step, a start outside (0, 1], amounts that don't fall to 0 or another order.
     """
     if amounts is None:
@@ -83,7 +101,8 @@ def walk(
     low, high = guidance_between
     last: tuple[float, Tensor] | None = None  # the amount and the velocity of the step before
     for amount, after in itertools.pairwise(amounts):
-        guess = guess_picture(model, noisy, amount, key=key, guidance=guidance if low <= amount <= high else 1.0)
+        strength = guidance if low <= amount <= high else 1.0
+        guess = guess_picture(model, noisy, amount, key=key, guidance=strength, limit=limit)
         velocity = (noisy - guess) / amount  # noise minus picture, as far as the model knows
         noisy = guess + after / amount * (noisy - guess)
         if order == 2 and last is not None and after > 0:

@@ -13,7 +13,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = {"dev": ("lab", "teach", "test", "dev"), "lab": ("lab",), "lowest": ("test",)}  # and the extras in each
+# The locks, and the extras in each.
+LOCKS = {"dev": ("inside", "lab", "teach", "test", "dev"), "lab": ("lab",), "lowest": ("test",)}
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 PYTHONS = ("3.11", "3.12", "3.13")
 

@@ -20,4 +20,5 @@ from .lesson04 import add_up, cosine, share_right, solve, swap, turn
 from .lesson05 import drop_keys, frechet_1d, guided, key_for, shares_right
 from .lesson06 import fall, flat, mirror, quietest, safe
 from .lesson07 import count_left, keep_best, mean_distance, tally, warmth
+from .lesson09 import amount_for, count_parameters, ddim_step, times_fewer
 from .verdict import Verdict

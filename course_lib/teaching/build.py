@@ -25,7 +25,7 @@ from course_lib.teaching.verify import VerifyError, verify
 DIFFICULTIES = ("first steps", "some thought", "a challenge")
 STUB = 'raise NotImplementedError("your code here")'
 
-_FIGURES = {"show", "chart", "scatter", "animate", "table"}
+_FIGURES = {"show", "chart", "scatter", "areas", "animate", "table"}
 _MIME = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif", ".svg": "image/svg+xml"}
 _PLACEHOLDER = re.compile(r"\{\{([\w -]*)\}\}")
 _MARKER = re.compile(r"\s*#\s*%%(%*\s.*|\s*)$")
