@@ -94,7 +94,7 @@ def libraries() -> tuple[ModuleType, ModuleType]:
     try:
         import transformers
 
-        transformers.logging.set_verbosity_error()  # else it tells of parts for pictures that nobody asked for
+        transformers.utils.logging.set_verbosity_error()  # else it tells of parts for pictures that nobody asked for
         import diffusers
 
         # Both import their parts at the first use: what doesn't fit shows here.
@@ -104,7 +104,7 @@ def libraries() -> tuple[ModuleType, ModuleType]:
             f"Stable Diffusion's networks need two more libraries ({str(error).splitlines()[0]}): "
             "type `python -m pip install diffusers transformers`, or go on with the figures that the course has stored."
         ) from error
-    diffusers.logging.set_verbosity_error()
+    diffusers.utils.logging.set_verbosity_error()
     return diffusers, transformers
 
 

@@ -216,13 +216,6 @@ def test_analogies_hold_for_every_seed(seed):
     assert analogy_score(train(corpus(sentences=2000, seed=seed), seed=seed), analogies()) < 0.3
 
 
-def test_training_takes_seconds():
-    sentences = corpus(sentences=3200)  # a tenth
-    start = time.perf_counter()
-    train(sentences)
-    assert time.perf_counter() - start < 4  # 0.6 s on an idle core
-
-
 def test_a_map_keeps_the_distances_of_words_that_lie_in_a_plane(compass):
     spots = lib.word_map(compass, compass.vocabulary)
     assert spots.shape == (4, 2)

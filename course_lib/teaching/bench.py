@@ -109,6 +109,28 @@ def renderer() -> tuple[float, str]:
     return len(scenes) / taken, "pictures/s rendered at 32 px"
 
 
+def filters() -> tuple[float, str]:
+    import torch
+
+    from course_lib import augment, world
+
+    scenes = world.scenes()[:64]
+    pictures, captions, seeds = world.render(scenes, range(64), size=64), ["Grass."] * 64, torch.arange(64)
+
+    def both() -> None:
+        for change in (augment.cubism, augment.oil_painting):
+            change(pictures, captions, seeds)
+
+    return 64 / seconds(both), "pictures/s through both filters at 64 px"
+
+
+def words() -> tuple[float, str]:
+    from course_lib.words import corpus, train_words
+
+    sentences = corpus()
+    return seconds(lambda: train_words(sentences), repeats=3), "s to train the words"
+
+
 def training() -> tuple[float, str]:
     import torch
 
@@ -132,6 +154,8 @@ def drawing() -> tuple[float, str]:
 BENCHES: dict[str, Callable[[], tuple[float, str]]] = {
     "imports": imports,
     "renderer": renderer,
+    "filters": filters,
+    "words": words,
     "training": training,
     "drawing": drawing,
 }
