@@ -149,19 +149,34 @@ def means(recipe: dict, way: str, size: int, figure: str) -> list[float]:
     return [run[figure] for run in recipe[way] if run["pictures"] == size]
 
 
-def test_at_100_pictures_augmentation_helps_with_what_is_new_and_at_1600_no_more():
+def test_at_100_pictures_flips_help_with_what_is_new_with_every_seed_and_from_400_on_no_more():
     _, recipe = files.shipped("augmentation")
     assert recipe["command"] == "course train augmentation"
     assert recipe["real"][0]["all"] > 0.97
     for way in augmenting.WAYS:
         assert sorted({run["seed"] for run in recipe[way]}) == [0, 1, 2]
         assert [len(means(recipe, way, size, "distance")) for size in augmenting.SIZES] == [3, 3, 3]
-    few, many = (
-        mean(means(recipe, "with", size, figure)) / mean(means(recipe, "without", size, figure))
-        for size, figure in ((100, "finished distance"), (1600, "finished distance"))
-    )
-    assert few <= 0.75
-    assert many > 0.9
+    without, flipped = (means(recipe, way, 100, "finished error") for way in ("without", "with"))
+    assert max(flipped) < min(without)
+    assert mean(flipped) < 0.9 * mean(without)
+    for size in (400, 1600):
+        without, flipped = (means(recipe, way, size, "finished error") for way in ("without", "with"))
+        assert 0.95 < mean(flipped) / mean(without) < 1.05
+
+
+def test_the_distance_of_the_lesson_sees_no_gain_and_the_known_pictures_themselves_score_best():
+    _, recipe = files.shipped("augmentation")
+    for size in augmenting.SIZES:
+        for figure in ("distance", "finished distance"):
+            without, flipped = (means(recipe, way, size, figure) for way in ("without", "with"))
+            assert mean(flipped) > 0.95 * mean(without)
+    for way in augmenting.WAYS:
+        assert mean(means(recipe, way, 100, "distance of what it saw")) < min(
+            means(recipe, way, 100, "finished distance")
+        )
+    drawn = means(recipe, "without", 100, "to the nearest")
+    assert max(drawn) < min(means(recipe, "with", 100, "to the nearest"))
+    assert max(drawn) < recipe["fresh to the nearest of 100"]
 
 
 def test_styles_reach_the_subjects_that_never_had_them():
