@@ -182,12 +182,13 @@ def kuwahara(pictures: Tensor, *, reach: int) -> Tensor:
     """
     (high, wide), padded = pictures.shape[2:], F.pad(pictures, (reach,) * 4, mode="replicate")
     means = F.avg_pool2d(padded, reach + 1, 1)
-    spread = (F.avg_pool2d(padded**2, reach + 1, 1) - means**2).sum(dim=1)
-    corners = [(slice(y, y + high), slice(x, x + wide)) for y in (0, reach) for x in (0, reach)]
-    least = torch.stack([spread[:, *corner] for corner in corners]).argmin(dim=0)  # B x H x W
-    return torch.stack([means[:, :, *corner] for corner in corners]).gather(
-        0, least[None, :, None].expand(1, -1, 3, -1, -1)
-    )[0]
+    squares = F.avg_pool2d((padded**2).sum(dim=1, keepdim=True), reach + 1, 1)
+    spread = squares - (means**2).sum(dim=1, keepdim=True)
+    quietest, least = means[:, :, :high, :wide], spread[:, :, :high, :wide]
+    for y, x in ((0, reach), (reach, 0), (reach, reach)):
+        mean, other = (each[:, :, y : y + high, x : x + wide] for each in (means, spread))
+        quietest, least = torch.where(other < least, mean, quietest), torch.minimum(other, least)
+    return quietest
 
 
 def strokes(pictures: Tensor, free: Chance) -> tuple[Tensor, Tensor]:
