@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import CourseError
-from .world.render import CHUNK, chunks, one_thread
+from .threads import one_thread
+from .world.render import CHUNK, chunks
 from .world.shapes import Chance, wave
 
 # What is to be read in a picture: its mirror image says something else.

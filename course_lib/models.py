@@ -42,7 +42,7 @@ class Denoiser(nn.Module):
         self.config = {"predicts": predicts, "fold": fold, "widths": list(widths), "key_size": key_size}
         if beside:  # checkpoints from before it say nothing of it
             self.config["beside"] = beside
-        self.fold, self.key_size, self.beside = fold, key_size, beside
+        self.fold, self.widths, self.key_size, self.beside = fold, tuple(widths), key_size, beside
         pixels, told = 3 * fold * fold, max(128, 2 * widths[0])
         self.amount = nn.Sequential(nn.Linear(32, told), nn.SiLU(), nn.Linear(told, told))
         self.key = nn.Sequential(nn.Linear(key_size, told), nn.SiLU(), nn.Linear(told, told)) if key_size else None

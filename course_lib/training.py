@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,8 +16,12 @@ from .errors import CourseError
 from .files import read, store
 from .models import Denoiser
 from .noise import blend
+from .threads import one_thread
 
 AMOUNTS = ("even", "bell")
+# Numbers in a batch's first layer, up to which one thread was as quick as two or up to twice as quick, on two virtual
+# processors: there several threads wait for each other at each of hundreds of operations.
+SMALL_STEP = 2**17
 
 
 @dataclass(frozen=True)
@@ -96,18 +101,23 @@ def train(
         done = resume(Path(checkpoint), model, optimizer, recipe, averaged=averaged)
     elif averaged is not None:
         averaged.load_state_dict(model.state_dict())
+    height, width = pictures[torch.tensor([0])].shape[2:]
+    small = batch * height * width // model.fold**2 * model.widths[0] <= SMALL_STEP
     model.train()
     for number in range(done + 1, steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * schedule(number, steps)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
-        loss = loss_at(model, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if averaged is not None:
-            # Early weights are soon forgotten: at step k the mean reaches back over k steps or so.
-            mix(averaged, model, keep=min(average, (1 + number) / (10 + number)))
+        with one_thread() if small else nullcontext():
+            loss = loss_at(
+                model, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if averaged is not None:
+                # Early weights are soon forgotten: at step k the mean reaches back over k steps or so.
+                mix(averaged, model, keep=min(average, (1 + number) / (10 + number)))
         if checkpoint is not None and (number % save_every == 0 or number == steps):
             extra = optimizer_tensors(model, optimizer) | ({} if averaged is None else weights(averaged, "averaged"))
             save(model, checkpoint, recipe=recipe | {"step": number}, extra=extra)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib import judge
+from course_lib import judge, training
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import noise_like
@@ -229,6 +229,26 @@ def test_the_learning_rate_climbs_then_fades_to_nothing():
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert 0.9 < max(rates) <= 1
     assert 0 < rates[-1] < 0.001
+
+
+@pytest.mark.parametrize(("limit", "threads"), [(training.SMALL_STEP, 1), (4 * 8 * 8 * 16 - 1, 2), (4 * 8 * 8 * 16, 1)])
+def test_a_small_step_takes_one_thread_and_the_caller_has_all_of_them_back(monkeypatch, limit, threads):
+    seen, real = [], training.loss_at
+
+    def watched(*arguments, **settings):
+        seen.append(torch.get_num_threads())
+        return real(*arguments, **settings)
+
+    monkeypatch.setattr(training, "loss_at", watched)
+    monkeypatch.setattr(training, "SMALL_STEP", limit)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        for _ in train(small(), PHOTO, steps=2, seed=0, batch=4):  # 4 pictures folded to 8 x 8, in 16 channels
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [threads] * 2
 
 
 @pytest.mark.parametrize("stopped_after", [1, 5, 8, 11])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError
-from .render import one_thread
+from ..threads import one_thread
 from .shapes import Canvas, Chance, box, capsule, colour, ellipse, soft, wave
 
 DIGITS, LETTERS = "0123456789", "ABEFHKNPRX"  # some look alike: 3 and 8, 0 and 6, E and F, P and R

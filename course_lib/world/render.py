@@ -1,12 +1,12 @@
 """The renderer: draws a scene from a seed, at any resolution, on any device."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import CourseError
+from ..threads import one_thread
 from .places import paint_place
 from .scenes import PLACES, SUBJECTS, Scene
 from .shapes import Canvas, Chance, wave
@@ -46,17 +46,6 @@ def render(
                 light(canvas, free)
                 pictures.index_copy_(0, some, canvas.pictures.clamp_(-1, 1))
     return pictures
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Pieces this small are drawn sooner than several threads have agreed on who draws what."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def blank(count: int, size: int, device: torch.device | str) -> Canvas:
