@@ -1,4 +1,7 @@
-"""How good is a picture?  PSNR and SSIM against the true one, lesson 1; what it shows and how real, from lesson 2."""
+"""How good is a picture?  PSNR and SSIM against the true one, lesson 1; what it shows and how real, from lesson 2.
+
+And is it a copy?  How far it lies from the nearest of the pictures that a model learned from, lesson 8.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +14,8 @@ from .files import SHIPPED, read
 from .training import fill
 
 NONE = "none of these"
+COPY_SHARE = 0.5  # a copy lies at most half as far from what was learned as from what was not: see `copied`
+TOGETHER = 256  # pictures compared at once, so that no more than as many rows of distances are held
 
 
 def psnr(pictures: Tensor, truth: Tensor) -> float:
@@ -152,6 +157,53 @@ def spread(features: Tensor) -> Tensor:
     """A matrix R with R'R the covariance of the features, (N, D), and no more than D rows."""
     from_mean = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5
     return torch.linalg.qr(from_mean, mode="r").R
+
+
+@torch.no_grad()
+def nearest(pictures: Tensor, known: Tensor, *, count: int | None = None) -> tuple[Tensor, Tensor]:
+    """How far each picture lies from the nearest of the known ones, and which of them that is.
+
+    pictures: (B, ...), known: (N, ...): pictures or features, of one shape.  Returns B distances, the root of the mean
+    squared difference, and B numbers from 0 to N - 1.  With `count` the so many nearest ones, the nearest first:
+    (B, count) each.
+    Raises CourseError if shapes differ, there is nothing known, or fewer are known than are asked for.
+    """
+    if pictures.shape[1:] != known.shape[1:] or pictures.ndim < 2:
+        shapes = f"{tuple(pictures.shape)} and {tuple(known.shape)}"
+        raise CourseError(f"Only pictures of one shape can be compared, and these are {shapes}.")
+    wanted = 1 if count is None else count
+    if not 1 <= wanted <= len(known):
+        raise CourseError(f"The {wanted} nearest of {len(known)} pictures were asked for: ask for 1 to {len(known)}.")
+    rows = known.flatten(1).float()
+    far, which = [], []
+    for some in pictures.flatten(1).float().split(TOGETHER):
+        found = torch.cdist(some, rows).topk(wanted, dim=1, largest=False).indices  # B x count
+        # So many distances at once come from products, which leave little of a small one: the found are taken again.
+        exact = torch.stack([(some - rows[one]).square().mean(dim=1).sqrt() for one in found.T], dim=1)
+        exact, order = exact.sort(dim=1, stable=True)
+        far.append(exact)
+        which.append(found.gather(1, order))
+    distances = torch.cat(far) if far else rows.new_zeros(0, wanted)
+    numbers = torch.cat(which) if which else torch.zeros(0, wanted, dtype=torch.int64)
+    return (distances[:, 0], numbers[:, 0]) if count is None else (distances, numbers)
+
+
+def copied(pictures: Tensor, known: Tensor, fresh: Tensor, *, share: float = COPY_SHARE) -> Tensor:
+    """Which pictures are copies of what a model learned from: (B,) booleans.
+
+    The rule: a copy lies at most `share` as far from the nearest known picture as from the nearest of equally many
+    fresh ones, which the model never saw.  The more pictures there are, the nearer one of them lies by chance, and the
+    fresh ones measure by how much.
+    pictures: (B, ...).  known, fresh: (N, ...), pictures or features.
+    Raises CourseError if there are not as many fresh pictures as known ones, or shapes differ.
+    """
+    if len(fresh) != len(known):
+        raise CourseError(
+            f"Of {len(known)} known and {len(fresh)} fresh pictures one is nearer by their number alone: "
+            "give as many of each."
+        )
+    to_known, to_fresh = (nearest(pictures, others)[0] for others in (known, fresh))
+    return to_known <= share * to_fresh
 
 
 def shipped_judge(path: Path | str = SHIPPED / "judge.safetensors") -> Judge:

@@ -1,13 +1,13 @@
-"""Sliders, buttons, a caption box: thin shells over functions that return a figure.  Lessons 0 and 1; again: 3."""
+"""Sliders, buttons, text fields: thin shells over functions that return a figure.  Lessons 0 and 1; again: 3, 8."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from .errors import CourseError
-from .pictures import Figure, example_photo, load_photo
+from .pictures import Figure, Table, example_photo, load_photo
 
 if TYPE_CHECKING:
     from ipywidgets import FloatSlider, VBox
@@ -115,6 +115,38 @@ def caption_box(draw: Callable[[str], Figure], *, start: str, label: str = "capt
     field.observe(redraw, names="value")
     button.on_click(redraw)
     return VBox([HBox([field, button]), said, figure])
+
+
+def form(draw: Callable[..., Figure | Table], fields: Mapping[str, str | Sequence[str]]) -> "VBox":
+    """Fields one below the other, and underneath the figure or table that `draw` makes of what they say, in order.
+
+    fields: by its label, the text that a text field begins with, or the choices of a list, of which the first is taken.
+    Enter or leaving a field draws anew.  What `draw` refuses with a CourseError is said in its sentence.
+    """
+    from ipywidgets import HTML, Dropdown, Layout, Text, VBox
+
+    look = {"style": {"description_width": "11em"}, "layout": Layout(width="30em", max_width="100%")}
+    knobs = [
+        Text(value=start, description=label, continuous_update=False, **look)
+        if isinstance(start, str)
+        else Dropdown(options=list(start), description=label, **look)
+        for label, start in fields.items()
+    ]
+    said, figure = HTML(), HTML()
+
+    def redraw(_: object) -> None:
+        sentence = ""
+        try:
+            drawn = draw(*(knob.value for knob in knobs))
+            figure.value, sentence = drawn.html, drawn.about
+        except CourseError as error:
+            figure.value, sentence = "", str(error)
+        said.value = f'<div role="status">{html.escape(sentence)}</div>'
+
+    redraw(None)
+    for knob in knobs:
+        knob.observe(redraw, names="value")
+    return VBox([*knobs, said, figure])
 
 
 class PhotoUpload:

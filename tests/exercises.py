@@ -180,8 +180,10 @@ class ExercisesOfALesson:
     @pytest.mark.filterwarnings("ignore:invalid value encountered")
     def test_a_function_that_wipes_its_inputs_changes_no_verdict(self, exercise: str) -> None:
         asked = itertools.count()
+        given: set[type] = set()
 
         def right(*inputs: Any) -> Any:
+            given.update(map(type, inputs))
             answer = copy.deepcopy(self.solution(exercise)(*inputs))  # it may be a view of an input
             wipe(list(inputs))
             return answer
@@ -194,7 +196,8 @@ class ExercisesOfALesson:
 
         verdict = check(exercise, right)
         assert verdict.passed, verdict
-        assert not check(exercise, right_once).passed
+        cannot_be_wiped = given <= {bool, int, float, str}
+        assert check(exercise, right_once).passed == cannot_be_wiped
 
     def test_only_what_can_cross_to_another_process_goes_in(self, exercise: str) -> None:
         given: list[Any] = []

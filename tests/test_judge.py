@@ -59,6 +59,90 @@ def test_shapes_that_do_not_go_together_are_refused_in_one_sentence():
         judge.psnr(torch.zeros(3, 3, 8, 8), torch.zeros(2, 3, 8, 8))
 
 
+# The nearest, and copies.
+
+
+@pytest.mark.parametrize(("count", "known"), [(1, 1), (300, 7), (513, 40)])
+def test_the_nearest_is_the_one_that_a_loop_finds(count, known):
+    random = torch.Generator().manual_seed(count)
+    pictures, others = (torch.randn(n, 3, 8, 8, generator=random) for n in (count, known))
+    far, which = judge.nearest(pictures, others)
+    all_of_them = (pictures[:, None] - others).square().mean(dim=(2, 3, 4)).sqrt()  # count x known
+    assert torch.allclose(far, all_of_them.amin(dim=1), atol=1e-6)
+    assert torch.equal(which, all_of_them.argmin(dim=1))
+    some, numbers = judge.nearest(pictures, others, count=known)
+    assert torch.allclose(some, all_of_them.sort(dim=1).values, atol=1e-6)
+    assert torch.equal(numbers[:, 0], which)
+    assert torch.equal(numbers.sort(dim=1).values, torch.arange(known).expand(count, known))
+
+
+def test_a_distance_is_a_root_mean_square_whatever_the_shape():
+    picture = torch.zeros(1, 3, 4, 4)
+    assert judge.nearest(picture, picture + 0.2)[0] == pytest.approx(0.2)
+    assert judge.nearest(picture.flatten(1), picture.flatten(1) + 0.2)[0] == pytest.approx(0.2)
+
+
+def test_a_copy_is_at_distance_0_however_many_are_compared():
+    pictures = render(scenes()[:60], range(60))
+    far, which = judge.nearest(pictures.repeat(10, 1, 1, 1), pictures)
+    assert far.abs().max() == 0
+    assert torch.equal(which, torch.arange(60).repeat(10))
+    nearly = judge.nearest(pictures + 1e-4, pictures)[0]
+    assert torch.allclose(nearly, torch.full((60,), 1e-4), rtol=0.01)
+
+
+def test_of_no_pictures_nothing_is_nearest():
+    far, which = judge.nearest(torch.zeros(0, 5), torch.zeros(2, 5))
+    assert (far.shape, which.shape, which.dtype) == ((0,), (0,), torch.int64)
+    assert judge.nearest(torch.zeros(0, 5), torch.zeros(2, 5), count=2)[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "known", "count", "words"),
+    [
+        ((2, 3, 8, 8), (2, 3, 8, 9), None, "Only pictures of one shape"),
+        ((5,), (5,), None, "Only pictures of one shape"),
+        ((2, 5), (0, 5), None, "The 1 nearest of 0"),
+        ((2, 5), (3, 5), 4, "The 4 nearest of 3"),
+        ((2, 5), (3, 5), 0, "The 0 nearest of 3"),
+    ],
+)
+def test_what_can_not_be_compared_is_refused_in_one_sentence(pictures, known, count, words):
+    with pytest.raises(CourseError, match=f"^{words}"):
+        judge.nearest(torch.zeros(pictures), torch.zeros(known), count=count)
+
+
+def test_a_copy_lies_at_most_half_as_far_from_what_was_learned():
+    known, fresh = torch.zeros(1, 4), torch.full((1, 4), 3.0)
+    pictures = torch.tensor([0.0, 0.9, 1.1, 1.5, 2.9])[:, None].expand(-1, 4)
+    assert judge.copied(pictures, known, fresh).tolist() == [True, True, False, False, False]
+    assert judge.copied(pictures, known, fresh, share=1.0).tolist() == [True, True, True, True, False]
+    assert judge.copied(pictures, known, fresh, share=0.1).tolist() == [True] + 4 * [False]
+
+
+def test_of_three_pictures_and_fresh_ones_the_nearest_count():
+    known, fresh = torch.tensor([[0.0], [10.0], [20.0]]), torch.tensor([[4.0], [14.0], [24.0]])
+    assert judge.copied(torch.tensor([[1.0], [11.0], [13.0], [23.9]]), known, fresh).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("count", [64, 512])
+def test_fresh_pictures_of_the_world_are_no_copies(count):
+    scene = parse("Maine coon cat laying on grass")
+    known, fresh, others = (render([scene] * count, torch.arange(count) + UNSEEN + k * count) for k in range(3))
+    assert judge.copied(others, known, fresh).float().mean() <= 0.01
+    assert judge.copied(known, known, fresh).all()
+
+
+def test_the_rule_wants_as_many_fresh_pictures_as_known_ones():
+    with pytest.raises(CourseError, match="give as many of each"):
+        judge.copied(torch.zeros(2, 4), torch.zeros(3, 4), torch.zeros(2, 4))
+
+
 # The Fréchet distance.
 
 

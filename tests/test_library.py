@@ -8,7 +8,8 @@ HEAVY = {"matplotlib", "skimage", "scipy", "PIL", "ipywidgets", "IPython", "gens
 # A module may import from those before it: the lessons' order.
 ORDER = [
     *["errors", "files", "threads", "pictures", "noise", "widgets", "models", "training", "sampling"],
-    *["judge", "world", "words", "artist", "augment", "enhance", "votes", "votes_gallery", "inside", "checks"],
+    *["judge", "world", "words", "artist", "augment", "enhance", "votes", "votes_gallery"],
+    *["sizes", "size_calculator", "neighbours", "inside", "checks"],
 ]
 
 

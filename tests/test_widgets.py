@@ -8,8 +8,8 @@ from PIL import Image
 
 from course_lib.errors import CourseError
 from course_lib.noise import add_noise
-from course_lib.pictures import example_photo, show
-from course_lib.widgets import PhotoUpload, caption_box, slider, slider_with_button
+from course_lib.pictures import example_photo, show, table
+from course_lib.widgets import PhotoUpload, caption_box, form, slider, slider_with_button
 
 
 def red_png() -> bytes:
@@ -117,6 +117,25 @@ def test_the_caption_box_says_that_it_draws_before_it_has_drawn():
     boxes.append(parts(caption_box(draw, start="cat")))
     boxes[0][0].value = "dog"
     assert said_while_drawing == ['<div role="status">Drawing ...</div>']
+
+
+def test_a_form_draws_anew_whenever_one_of_its_fields_changes():
+    def draw(name, size):
+        if not name:
+            raise CourseError("Write a <name>.")
+        return table([{"name": name, "size": size}], about=f"{name} & co., {size}")
+
+    name, size, said, figure = form(draw, {"who": "cat", "how large": ["small", "large"]}).children
+    assert [(knob.description, knob.value) for knob in (name, size)] == [("who", "cat"), ("how large", "small")]
+    assert said.value == '<div role="status">cat &amp; co., small</div>'
+    assert figure.value == draw("cat", "small").html
+    size.value = "large"
+    assert figure.value == draw("cat", "large").html
+    name.value = ""
+    assert (said.value, figure.value) == ('<div role="status">Write a &lt;name&gt;.</div>', "")
+    name.value = "dog"
+    assert figure.value == draw("dog", "large").html
+    assert name.continuous_update is False  # else each letter of a number would be a sum
 
 
 def test_the_photo_is_the_cat_until_one_is_uploaded():

@@ -20,5 +20,6 @@ from .lesson04 import add_up, cosine, share_right, solve, swap, turn
 from .lesson05 import drop_keys, frechet_1d, guided, key_for, shares_right
 from .lesson06 import fall, flat, mirror, quietest, safe
 from .lesson07 import count_left, keep_best, mean_distance, tally, warmth
+from .lesson08 import collection_size, is_copy, number_bits, pair_distances, times_as_often, to_nearest
 from .lesson09 import amount_for, count_parameters, ddim_step, times_fewer
 from .verdict import Verdict
