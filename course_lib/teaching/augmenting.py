@@ -7,6 +7,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,16 +16,18 @@ from torch import Tensor
 
 from .. import augment, judge, sampling, words
 from ..artist import Artist, shipped_artist
+from ..files import store
 from ..models import Denoiser
 from ..noise import add_noise
 from ..training import schedule, train
 from ..world import Scene, render, seen_scenes
-from .experiments import FRESH, LIBRARY, Progress, Result, caption_keys, draw, trained
+from .experiments import FRESH, LIBRARY, Progress, Result, caption_keys, draw
+from .progress import Parts
 
 # So small a model learns soonest when it is asked for the picture, at a high rate of learning.
 SMALL: dict[str, Any] = {"predicts": "picture", "fold": 2, "widths": (16, 32, 64), "key_size": 64}
-TAUGHT: dict[str, Any] = {"batch": 32, "average": 0.99, "learning_rate": 5e-3}
-SIZES = (100, 400, 1600)
+TAUGHT: dict[str, Any] = {"steps": 4500, "batch": 16, "learning_rate": 5e-3, "amounts": "bell", "average": 0.99}
+SEEDS = {100: (0, 1, 2), 400: (0, 1), 1600: (0, 1)}  # of each size of the training set
 WAYS = {"without": (), "with": (augment.flip,)}
 START = 0.3  # the share of noise in the fresh pictures that a model has to finish
 FINISH: dict[str, Any] = {"steps": 8, "order": 2, "start": START}
@@ -32,11 +35,12 @@ DRAWN = 64  # pictures of each caption that are scored
 FIRST_SEED = 30_000_000  # of the training pictures; the run with seed s begins s * 1,000,000 later
 
 
-def augmentation(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps: int = 1500) -> Result:
-    """The same model and steps on few pictures and on many, as they are and augmented.
+def make_augmentation(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
+    """The same model and steps on few pictures and on many, as they are and augmented: each training a part.
 
     Each model draws from pure noise, and finishes fresh pictures with noise in them: what it was not trained on.
     """
+    parts = Parts(working, device)
     critic = judge.shipped_judge()
     shown = [scene for scene in LIBRARY for _ in range(DRAWN)]
     real, again, fresh = (render(shown, torch.arange(len(shown)) + FRESH + k * 10_000) for k in range(3))
@@ -44,15 +48,15 @@ def augmentation(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps:
     keys = caption_keys(shown)
     figures: dict[str, Any] = {"real": [critic.score(again, shown) | {"distance": critic.distance(again, real)}]}
     pictures = {"fresh": fresh[::DRAWN], "noisy": noisy[::DRAWN]}
-    for seed in seeds:
-        for size in SIZES:
+    for size, seeds in SEEDS.items():
+        for seed in seeds:
             scenes = [LIBRARY[i % len(LIBRARY)] for i in range(size)]
             known = render(scenes, torch.arange(size) + FIRST_SEED + 1_000_000 * seed)
             captions, told = [scene.caption for scene in scenes], caption_keys(scenes)
             for way, using in WAYS.items():
                 changing = augment.Augmented(known, captions, using=using, first_seed=FIRST_SEED) if using else known
-                name = f"seed {seed}, {size} pictures {way}"
-                model = trained(SMALL, changing, told, seed, steps, progress, name, **TAUGHT)
+                name = f"{size} pictures {way} seed {seed}"
+                model = parts.trained(name, SMALL, changing, seed=seed, keys=told, **TAUGHT)
                 drawn, finished = draw(model, keys, seed), finish(model, noisy, keys)
                 own = changing[torch.arange(len(shown)) % len(changing)]
                 figures.setdefault(way, []).append(
@@ -66,8 +70,18 @@ def augmentation(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps:
                 )
                 pictures.setdefault(f"{size} {way}, drawn", drawn[::DRAWN])
                 pictures.setdefault(f"{size} {way}, finished", finished[::DRAWN])
-    fresh_to_known = nearest(fresh, known[: SIZES[0]])
-    return figures | {"steps": steps, "start": START, "fresh to the nearest of 100": fresh_to_known}, pictures
+    recipe = {
+        "command": "course train augmentation",
+        "device": device.type,
+        "model": model.config,
+        "training": TAUGHT,
+        "start": START,
+        "fresh to the nearest of 100": nearest(fresh, known[:100]),
+        "seconds": round(parts.seconds),
+    }
+    store(pictures, output, recipe=recipe | figures)
+    parts.remove()
+    return recipe | figures
 
 
 def finish(model: Denoiser, noisy: Tensor, keys: Tensor) -> Tensor:

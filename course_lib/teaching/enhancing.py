@@ -22,7 +22,7 @@ from ..noise import blend
 from ..world import parse, render
 from ..world.plates import CHARACTERS, PLACES, Plates, layout_of, plate_texts, render_plates
 from ..world.scenes import CATS
-from .progress import with_progress
+from .progress import Parts, with_progress
 
 FIRST_SEED, READERS_SEED, FRESH = 1_000_000, 1_000_000_000, 2_200_000_000  # models', readers' and routers', to measure
 # A denoiser of 64 channels a place can't carry the noise of a velocity; asked for the picture it learns at once.
@@ -179,21 +179,12 @@ def partly_another(text: str, random: torch.Generator) -> str:
 def make_specialists(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
     """A specialist of each of four captions, and the router in front of them: minutes on the CPU."""
     specialists: dict[str, Denoiser] = {}
-    seconds, parts = 0.0, [working.with_name(f"{number}.{working.name}") for number in range(len(CAPTIONS))]
-    for number, (caption, part) in enumerate(zip(CAPTIONS, parts, strict=True)):
-        torch.manual_seed(number)
-        model, averaged = (Denoiser(**SPECIALIST).to(device) for _ in range(2))
-        if not finished(part):
-            pictures = render([parse(caption)] * EACH, torch.arange(EACH) + FIRST_SEED + number * EACH)
-            measured = with_progress(
-                caption, model, pictures, seed=number, averaged=averaged, average=0.99, checkpoint=part,
-                save_every=100, **SPECIALIZING,
-            )  # fmt: skip
-            training.save(averaged, part, recipe=measured)
-        tensors, measured = read(part)
-        training.fill(averaged, tensors, part)
-        seconds += measured["seconds"]
-        specialists[caption] = averaged.cpu().eval()
+    parts = Parts(working, device)
+    for number, caption in enumerate(CAPTIONS):
+        pictures = render([parse(caption)] * EACH, torch.arange(EACH) + FIRST_SEED + number * EACH)
+        specialists[caption] = parts.trained(
+            f"specialist {number}", SPECIALIST, pictures, seed=number, average=0.99, **SPECIALIZING
+        )
     start = time.perf_counter()
     torch.manual_seed(0)
     router = judge.Judge({"specialist": CAPTIONS}, widths=ROUTER)
@@ -212,21 +203,15 @@ def make_specialists(output: Path, working: Path, device: torch.device) -> dict[
         round_weights(network)
     library = Library(specialists, router, recipe)
     recipe["scores"] = {
-        "seconds": round(seconds + time.perf_counter() - start),
-        "parameters": {"one specialist": parameter_count(averaged), "router": parameter_count(router)},
+        "seconds": round(parts.seconds + time.perf_counter() - start),
+        "parameters": {"one specialist": parameter_count(specialists[CAPTIONS[0]]), "router": parameter_count(router)},
     } | exam(library)
     weights = halves(library.router, "router")
     for number, model in enumerate(specialists.values()):
         weights |= halves(model, f"specialist {number}")
     store(weights, output, recipe=recipe)
-    for part in parts:
-        part.unlink()
+    parts.remove()
     return recipe
-
-
-def finished(part: Path) -> bool:
-    """Whether a specialist's training came to its end: only then its file says how long it took."""
-    return part.exists() and "seconds" in read(part)[1]
 
 
 def train_router(router: judge.Judge, *, steps: int, batch: int, learning_rate: float = 2e-3) -> Iterator[float]:

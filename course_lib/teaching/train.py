@@ -14,7 +14,7 @@ from course_lib import artist, judge, training, words, world
 from course_lib.errors import CourseError
 from course_lib.files import SHIPPED, read, store
 from course_lib.models import Denoiser
-from course_lib.teaching import augmenting, enhancing, experiments, judging, voting
+from course_lib.teaching import augmenting, copying, enhancing, experiments, judging, voting
 from course_lib.teaching.progress import with_progress
 
 # The shipped artist is trained twice: on whole captions, then also on parts of them and on captions that begin a word
@@ -201,8 +201,9 @@ RECIPES: dict[str, Callable[[Path, Path, torch.device], dict[str, Any]]] = {
     "order": experiment("order", experiments.order),
     "plates": enhancing.make_plates,
     "specialists": enhancing.make_specialists,
-    "augmentation": experiment("augmentation", augmenting.augmentation),
+    "augmentation": augmenting.make_augmentation,
     "style": experiment("style", augmenting.style),
     "votes": experiment("votes", voting.votes),
     "captions": experiment("captions", voting.captions),
+    "copies": copying.make_copies,
 }
