@@ -5,13 +5,15 @@ LOWEST_PYTHON ?= $(PYTHON)
 # Set it to the address of PyTorch's own package index for the small build without CUDA.
 TORCH_INDEX ?=
 
-BIN := .venv/bin
+# Where an environment keeps its programs.
+PROGRAMS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := .venv/$(PROGRAMS)
 TORCH := -r requirements/torch.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 COURSE := --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -m pytest -rfEs
 REPORT = --junitxml=.reports/$@.xml
 
-.PHONY: lab check lint quick test lowest slow solved browser run build lock wheel
+.PHONY: lab check lint quick test lowest slow solved browser colab run build images site lock wheel
 .DELETE_ON_ERROR:
 
 lab: .venv/.lab
@@ -25,9 +27,11 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/course build --check
+	$(BIN)/codespell README.md docs notebooks/source course_lib tests .github .ci Makefile
+	$(BIN)/codespell --dictionary docs/british.txt README.md docs/*.md docs/library notebooks/source
 
 quick: .venv/.dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not browser and not sandbox" -n 2 $(REPORT)
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not browser and not sandbox and not colab" -n 2 $(REPORT)
 
 # Everything, to the end even if something fails, then one line with the sum of all tests.
 test: .venv/.dev
@@ -37,8 +41,9 @@ test: .venv/.dev
 
 # The library with the oldest versions it allows, without the tools for authors.
 lowest: .venv-lowest/.done .venv/.dev
-	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -rfEs -m "not slow and not browser and not sandbox" -n 2 \
-		$(addprefix --ignore=,$(shell grep -lrE 'course_lib\.teaching|playwright' tests --include='test_*.py')) $(REPORT)
+	OMP_NUM_THREADS=1 .venv-lowest/$(PROGRAMS)/python -m pytest -rfEs -m "not slow and not browser and not sandbox and not colab" -n 2 \
+		--ignore=tests/browser \
+		$(addprefix --ignore=,$(shell grep -lrE 'course_lib\.teaching|nbclient|rattler' tests --include='test_*.py')) $(REPORT)
 
 slow: .venv/.dev
 	$(PYTEST) -m "slow and not browser or sandbox" $(REPORT)
@@ -49,7 +54,11 @@ solved: .venv/.dev
 	NBGRADER_EXECUTION=validate $(OFFLINE) $(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 		notebooks/solutions $(REPORT)
 
-browser: .venv/.dev
+# The blank lessons in a stand-in for Google Colab: all versions that it has, but for torch and Python.
+colab: .venv-colab/.done .venv/.dev
+	$(PYTEST) -m colab $(REPORT)
+
+browser: .venv/.dev build/live/.runtime
 	$(PYTEST) -m browser $(REPORT)
 
 run: .venv/.dev
@@ -57,6 +66,27 @@ run: .venv/.dev
 
 build: .venv/.dev
 	@$(BIN)/course build
+
+# images/: what the stored lessons show, and what the shipped model draws for README.
+images: .venv/.dev
+	@$(BIN)/python -m course_lib.teaching.images
+
+# The site, in build/site: it opens from there, without a server and without a network.
+site: .venv/.dev build/live/draw.onnx build/live/.runtime
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs build/site
+
+# What the site's front page draws with: the shipped model as ONNX, and the program that runs it in a browser.
+build/live/draw.onnx: .venv/.dev course_lib/shipped/draw.safetensors course_lib/shipped/words.safetensors \
+		course_lib/teaching/in_the_browser.py
+	$(BIN)/python -m course_lib.teaching.in_the_browser build/live
+
+RUNTIME := $(addprefix build/npm/node_modules/onnxruntime-web/dist/,ort.wasm.min.js \
+	ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm)
+build/live/.runtime: docs/npm/package.json docs/npm/package-lock.json
+	@mkdir -p build/npm build/live
+	@cp docs/npm/*.json build/npm
+	@if npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --silent && cp $(RUNTIME) build/live; then touch $@; \
+	else echo 'Without npm and a network, the front page will say that it can not draw: install Node.js for the drawing.'; fi
 
 wheel: .venv/.dev
 	$(BIN)/hatchling build -t wheel -d dist
@@ -96,7 +126,19 @@ lock: .venv/.dev
 	@$(LOWEST_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo 'The oldest versions need Python 3.11; name it, say: make test LOWEST_PYTHON=python3.11'; exit 1; }
 	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
-	.venv-lowest/bin/pip install $(TORCH)
-	.venv-lowest/bin/pip install -r requirements/lowest.txt
-	.venv-lowest/bin/pip install $(COURSE)
+	.venv-lowest/$(PROGRAMS)/pip install $(TORCH)
+	.venv-lowest/$(PROGRAMS)/pip install -r requirements/lowest.txt
+	.venv-lowest/$(PROGRAMS)/pip install $(COURSE)
+	@touch $@
+
+COLAB := $(lastword $(sort $(wildcard tests/colab/colab-*.txt)))
+# What the lessons and their kernel need of it.  Apart come torch, setuptools, which our torch wants newer, and tifffile,
+# which wants a newer Python than the oldest of ours.  gensim and the course come with a lesson's first cell.
+COLAB_HAS := numpy scipy matplotlib pillow scikit-image PyWavelets ipywidgets safetensors tqdm smart_open \
+	diffusers transformers ipython ipykernel packaging pip
+.venv-colab/.done: requirements/torch.txt $(COLAB)
+	$(PYTHON) -m venv --clear .venv-colab
+	grep -vE '^(torch|setuptools|tifffile)==' $(COLAB) > .venv-colab/versions.txt
+	.venv-colab/$(PROGRAMS)/pip install $(TORCH)
+	.venv-colab/$(PROGRAMS)/python -m pip install --constraint .venv-colab/versions.txt $(COLAB_HAS)
 	@touch $@

@@ -154,7 +154,7 @@ def places(x: Tensor) -> Tensor:
     down, across = (torch.linspace(-1, 1, side, device=x.device, dtype=x.dtype) for side in x.shape[-2:])
     grid = torch.stack(torch.meshgrid(down, across, indexing="ij"))  # 2 x H x W
     turns = torch.cat([grid, 2 * grid]) * math.pi / 2
-    return torch.cat([turns.sin(), turns.cos()]).expand(len(x), -1, -1, -1)
+    return torch.cat([turns.sin(), turns.cos()]).expand(x.shape[0], -1, -1, -1)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -403,6 +403,9 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
     tagged, plain = "", []
     for i, row in enumerate([names, *body]):
         tags = ['th scope="col"'] * len(row) if i == 0 else ['th scope="row"'] + ["td"] * (len(row) - 1)
+        tags = [
+            tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)
+        ]  # an empty header says nothing
         cells = [
             f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(cell)}</{tag[:2]}>'
             for tag, cell, r in zip(tags, row, right, strict=True)

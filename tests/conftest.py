@@ -57,6 +57,8 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Abstra
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if os.name == "nt" and item.get_closest_marker("unix"):
+        pytest.skip("Windows has no such signals, limits, rights or shell")
     for marker, (program, package) in NEEDS.items():
         if item.get_closest_marker(marker) and shutil.which(program) is None:
             sentence = f"{program} is missing; install it with: sudo apt-get install {package}"

@@ -13,6 +13,7 @@ import pytest
 from course_lib.errors import CourseError
 from course_lib.teaching import build as build_module
 from course_lib.teaching.build import AuthorError, build, copy_outputs, lessons, notebook_text, write_beside
+from course_lib.teaching.publishing import publish
 from course_lib.teaching.verify import VerifyError, verify
 
 HEADER = """\
@@ -92,6 +93,37 @@ show(picture, about=f"A cat after {picture} step")
 """
 )
 
+WRITTEN = """\
+# %% [markdown] exercise={"name": "whose_photo", "minutes": 15, "difficulty": "a challenge"}
+# ### Exercise 1.3: Whose photo?
+# Say whose it is.
+#
+# | What counts | Points |
+# | --- | ---: |
+# | Both sides | 2 |
+# | What would change your mind | 1 |
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "whose_photo", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# An answer of some lines.
+#
+# With a second paragraph.
+
+"""  # noqa: E501
+WITH_WRITTEN = LESSON.replace(
+    "# %% [markdown]\n# ## What was measured", f"{WRITTEN}# %% [markdown]\n# ## What was measured"
+)
+README = """\
+# Course
+
+<!-- colab:begin -->
+<!-- colab:end -->
+
+<!-- lessons:begin -->
+<!-- lessons:end -->
+
+The end.
+"""
+
 DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
     "0000000049454e44ae426082"
@@ -106,8 +138,11 @@ def course(tmp_path: Path) -> Path:
         (root / folder).mkdir(parents=True)
     (root / "pyproject.toml").write_text('[tool.course]\nrepository = ""\n')
     (root / "course_lib/__init__.py").write_text('__version__ = "0.1.0"\n')
-    (root / "README.md").write_text("# Course\n\n<!-- lessons:begin -->\n<!-- lessons:end -->\n\nThe end.\n")
+    (root / "README.md").write_text(README)
     (root / "images/dot.png").write_bytes(DOT)
+    (root / "images/open_in_colab.svg").write_bytes(
+        (Path(__file__).parents[1] / "images/open_in_colab.svg").read_bytes()
+    )
     write(root, LESSON)
     return root
 
@@ -210,6 +245,62 @@ def test_nbgrader_accepts_the_blank_notebook_and_locks_its_checks(course: Path) 
     assert (check.editable, check.deletable, len(check.nbgrader.checksum)) == (False, False, 32)
     assert cell_of(blank, "blend").metadata.deletable is False
     assert "editable" not in cell_of(blank, "blend").metadata
+
+
+def test_a_written_answer_is_blank_in_the_blank_notebook_and_graded_by_hand(course: Path) -> None:
+    from nbgrader.nbgraderformat import MetadataValidator
+    from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+
+    write(course, WITH_WRITTEN)
+    build(course)
+    blank, solved = read(course)
+    MetadataValidator().validate_nb(blank)
+    answer = cell_of(blank, "whose_photo")
+    assert answer.source == "*Your answer here.*"
+    assert cell_of(solved, "whose_photo").source == "An answer of some lines.\n\nWith a second paragraph."
+    assert (is_grade(answer), is_solution(answer), is_locked(answer)) == (True, True, False)
+    assert determine_grade(answer) == (0, 3)  # nobody wrote anything
+    answer.source = "Nobody's."
+    assert determine_grade(answer) == (None, 3)  # a person has to say
+    heading = "### Exercise 1.3: Whose photo? (15 minutes, a challenge)\n"
+    assert cell_of(blank, "exercise-whose_photo").source.startswith(heading)
+    assert "It takes 45 minutes" in blank.cells[0].source
+
+
+# What is changed, where the mistake is told of, and words of it.
+WRITTEN_MISTAKES = {
+    "another rubric": ("| Both sides | 2 |", "| Both sides | 3 |", '"name": "whose_photo"', "comes to 4 points"),
+    "no rubric": ("| Both sides | 2 |\n# | What would", "What would", '"name": "whose_photo"', "comes to 0 points"),
+    "another grade_id": ('"grade_id": "whose_photo"', '"grade_id": "photo"', '"grade_id": "photo"', "has the grade_id"),
+    "a marker": ("# An answer", "# ### BEGIN SOLUTION\n# An answer", '"grade_id": "whose', "needs no markers"),
+    "no grade": ('true, "grade_id": "whose', 'false, "grade_id": "whose', '"grade_id": "whose', "graded by hand"),
+    "no task": ('exercise={"name": "whose_photo"', 'other={"name": "whose_photo"', '"grade_id": "whose', "no exercise"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_MISTAKES)
+def test_a_mistake_in_a_written_exercise_stops_the_build(course: Path, name: str) -> None:
+    old, new, where, words = WRITTEN_MISTAKES[name]
+    assert old in WITH_WRITTEN
+    text = WITH_WRITTEN.replace(old, new, 1)
+    line = next(number for number, line in enumerate(text.split("\n"), start=1) if where in line)
+    write(course, text)
+    with pytest.raises(AuthorError) as caught:
+        build(course)
+    found = str(caught.value).split("\n")
+    assert any(f.startswith(f"notebooks/source/01_noise.py:{line}: ") and words in f for f in found), found
+
+
+@pytest.mark.parametrize(
+    ("notebook", "text"), [("blank", "My answer."), ("solved", "*Your answer here.*"), ("solved", "")]
+)
+def test_the_verifier_finds_a_written_answer_in_the_wrong_notebook(course: Path, notebook: str, text: str) -> None:
+    write(course, WITH_WRITTEN)
+    build(course)
+    blank, solved = read(course)
+    cell_of({"blank": blank, "solved": solved}[notebook], "whose_photo").source = text
+    with pytest.raises(VerifyError, match="a written answer must be blank"):
+        verify(blank, solved)
 
 
 def test_exercise_and_hints_are_kept_in_the_metadata_for_tools(course: Path) -> None:
@@ -367,7 +458,9 @@ def test_outputs_are_copied_only_between_equal_code(course: Path) -> None:
     run.metadata["widgets"] = {"state": {}}
     assert copy_outputs(run, solved)
     assert (solved.cells[1].execution_count, solved.metadata.widgets) == (1, {"state": {}})
-    run.cells[1].source += " "
+    run.cells[1].source += " "  # the set-up cell, which names where the library comes from
+    assert copy_outputs(run, solved)
+    run.cells[2].source += " "
     assert not copy_outputs(run, solved)
 
 
@@ -408,7 +501,7 @@ def test_readmes_table_tells_what_each_lesson_is_and_leaves_the_rest_alone(cours
         "812 MB",
     ]
     assert "2 CPU cores" in text
-    assert text.startswith("# Course\n\n<!-- lessons:begin -->\n")
+    assert text.startswith("# Course\n\n<!-- colab:begin -->\n**In Google Colab.**")
     assert text.endswith("\n<!-- lessons:end -->\n\nThe end.\n")
 
 
@@ -440,7 +533,8 @@ def test_the_lessons_can_be_listed(course: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "words"),
     [
-        ("README.md", "# Course\n", "README.md needs a line <!-- lessons:begin -->"),
+        ("README.md", "# Course\n", "README.md needs a line <!-- colab:begin -->"),
+        ("README.md", README.replace("lessons:end", ""), "README.md needs a line <!-- lessons:begin -->"),
         ("docs/timings.json", '{"lessons": {"01_noise": 3}}', "timings.json is not what `course run` writes"),
         ("docs/timings.json", "{", "timings.json is not what `course run` writes"),
         ("pyproject.toml", '[tool.course]\nrepository = "over there"\n', "write OWNER/NAME"),
@@ -456,6 +550,90 @@ def test_a_broken_file_round_the_lessons_gives_one_sentence(course: Path, path: 
 def test_a_folder_without_lessons_gives_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="There is no lesson in"):
         build(tmp_path)
+
+
+# --- Published --------------------------------------------------------------------------------------------------------
+
+COLAB = "https://colab.research.google.com/github/OWNER/NAME/blob/v0.1.0/notebooks/01_noise.ipynb"
+BINDER = "https://mybinder.org/v2/gh/OWNER/NAME/v0.1.0?labpath=notebooks%2F01_noise.ipynb"
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_until_it_is_published_nothing_leads_nowhere_and_the_wheels_way_is_told(course: Path) -> None:
+    build(course)
+    blank, _ = read(course)
+    text = (course / "README.md").read_text()
+    assert not re.search(r"colab\.research|mybinder|github", notebook_text(blank) + text)
+    assert "make wheel" in text
+    assert "Upload notebook" in text
+
+
+def test_publishing_stamps_lessons_and_readme_and_keeps_them_in_step(course: Path) -> None:
+    build(course)
+    run_all(course)
+    written = publish(course, "OWNER/NAME")
+    assert {line.split(":")[0] for line in written} == {
+        "pyproject.toml",
+        "notebooks/01_noise.ipynb",
+        "notebooks/solutions/01_noise.ipynb",
+        "README.md",
+    }
+    blank, solved = read(course)
+    opening = blank.cells[0].source.split("\n")
+    assert opening[0] == "# Lesson 1: Noise"
+    assert opening[2].startswith(f'<a href="{COLAB}"><img alt="Open in Colab" src="data:image/svg+xml;base64,')
+    assert COLAB not in notebook_text(solved)
+    assert [cell.outputs[0].text for cell in solved.cells if cell.cell_type == "code"][-1] == "output 8\n"
+    for notebook in (blank, solved):
+        assert "course_lib @ git+https://github.com/OWNER/NAME@v0.1.0" in notebook.cells[1].source
+    text = (course / "README.md").read_text()
+    row = next(line for line in text.split("\n") if line.startswith("| [1. Noise]"))
+    assert f"[![Open lesson 1 in Colab](images/open_in_colab.svg)]({COLAB})" in row
+    assert f"[![Open lesson 1 in Binder](images/open_in_binder.svg)]({BINDER})" in row
+    assert len({line.count(" |") for line in text.split("\n") if line.startswith("|")}) == 1
+    assert build(course, check=True) == []
+    (course / "README.md").write_text(text.replace(COLAB, "elsewhere"))
+    assert [line.split(":")[0] for line in build(course, check=True)] == ["README.md"]
+
+
+def test_publishing_twice_changes_nothing_and_taking_it_back_leaves_what_was(course: Path) -> None:
+    build(course)
+    before = everything(course)
+    publish(course, "OWNER/NAME")
+    published = everything(course)
+    assert [line for line in publish(course, "OWNER/NAME") if "written" in line] == []
+    assert everything(course) == published != before
+    publish(course, "")
+    assert everything(course) == before
+
+
+@pytest.mark.parametrize("name", ["OWNER", "https://github.com/OWNER/NAME", "OWNER/NA ME", 'a/b"'])
+def test_what_is_no_repository_is_refused_and_nothing_is_written(course: Path, name: str) -> None:
+    before = everything(course)
+    with pytest.raises(CourseError, match="write OWNER/NAME"):
+        publish(course, name)
+    assert everything(course) == before
+
+
+def test_settings_without_a_line_for_the_repository_are_refused(course: Path) -> None:
+    (course / "pyproject.toml").write_text("[tool.course]\n")
+    with pytest.raises(CourseError, match="needs one line"):
+        publish(course, "OWNER/NAME")
+
+
+def test_the_verifier_allows_one_badge_and_no_other_change_of_the_title(course: Path) -> None:
+    publish(course, "OWNER/NAME")
+    blank, solved = read(course)
+    verify(blank, solved)
+    badge = blank.cells[0].source.split("\n")[2]
+    for replaced in (f"{badge}\n\n{badge}", badge + "Hello", badge.replace("colab.research", "elsewhere")):
+        other = copy.deepcopy(blank)
+        other.cells[0].source = blank.cells[0].source.replace(badge, replaced)
+        with pytest.raises(VerifyError, match="differ outside a blank"):
+            verify(other, solved)
 
 
 # --- Author's mistakes ------------------------------------------------------------------------------------------------

@@ -256,6 +256,7 @@ def measured(path: Path) -> tuple[str, int, str]:
     return said, int(peak), done.stderr
 
 
+@pytest.mark.unix
 def test_a_picture_of_20000_by_20000_is_refused_in_a_sentence_and_little_memory(tmp_path):
     (tmp_path / "huge.png").write_bytes(png(0, 1, 20000, 20000, [b"\0" + b"\xaa" * 2500] * 20000))
     said, peak, errors = measured(tmp_path / "huge.png")
@@ -270,6 +271,7 @@ def test_the_limit_holds_where_another_library_has_switched_off_pillows_own(tmp_
     assert "over 150 million pixels" in sentence(tmp_path / "huge.png")
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 @pytest.mark.parametrize(("colour_type", "row"), [(6, (*RED, 255)), (4, (90, 255)), (2, RED)])
 def test_the_largest_allowed_picture_stays_below_3_gb(tmp_path, colour_type, row):
@@ -349,6 +351,7 @@ def test_a_folder_is_said_to_be_one(tmp_path):
     assert "is a folder" in sentence(tmp_path / "photos")
 
 
+@pytest.mark.unix
 def test_a_file_that_one_may_not_read_gives_a_sentence(tmp_path):
     quarters().save(tmp_path / "private.png")
     (tmp_path / "private.png").chmod(0)

@@ -557,3 +557,9 @@ def test_drawing_leaves_pyplot_and_its_global_figures_alone():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_an_empty_cell_of_a_table_is_no_header():
+    drawn = table([{"": "cat", "score": 1.0}, {"": "", "score": 2.0}], about="Scores of a cat and of nobody").html
+    assert re.findall(r'<th scope="(\w+)"[^>]*>([^<]*)</th>', drawn) == [("col", "score"), ("row", "cat")]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", drawn) == ["", "1.0", "", "2.0"]

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from rattler import MatchSpec
+from rattler.exceptions import InvalidMatchSpecError
 
 # The locks, and the extras in each.
-LOCKS = {"dev": ("inside", "lab", "teach", "test", "dev"), "lab": ("lab",), "lowest": ("test",)}
+LOCKS = {"dev": ("cluster", "inside", "lab", "site", "teach", "test", "dev"), "lab": ("lab",), "lowest": ("test",)}
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -48,19 +52,51 @@ def applies(marker: Marker | None, python: str) -> bool:
 # --- Bounds -----------------------------------------------------------------------------------------------------------
 
 
+def conda_environment(checkout: Path) -> dict:
+    return yaml.safe_load((checkout / "environment.yml").read_text())
+
+
 def test_conda_gets_the_bounds_that_pip_gets(checkout, project):
-    text = (checkout / "environment.yml").read_text()
-    told = re.findall(r"^  - ([\w-]+) ([<>=].+)$", text, re.M)
+    lines = [line for line in conda_environment(checkout)["dependencies"] if isinstance(line, str)]
+    lines = [line for line in lines if not line.startswith("python =")]
+    told = {spec.name.normalized: SpecifierSet(spec.version or "") for spec in map(conda_spec, lines)}
     wanted = {
         CONDA_NAMES.get(need.name, canonicalize_name(need.name)): need.specifier
         for need in requirements(project, "lab")
     }
-    wanted["python"] = Requirement(f"python{project['requires-python']}").specifier
-    assert {name: Requirement(f"x{bounds}").specifier for name, bounds in told} == wanted
+    wanted["python"] = SpecifierSet(project["requires-python"])
+    wanted["pip"] = SpecifierSet()  # conda asks that it be named where it is used
+    assert told == wanted
 
 
-def test_binder_gets_the_library_from_the_checkout(checkout):
-    assert re.search(r"^  - pip:\n      - -e \.$", (checkout / "environment.yml").read_text(), re.M)
+def conda_spec(line: str) -> MatchSpec:
+    """A line of environment.yml as conda reads it; raises where conda would."""
+    return MatchSpec(line, strict=True)
+
+
+@pytest.mark.parametrize("line", ["numpy >>1", "numpy >=1.26,<", "pytorch-cpu 2.6>="])
+def test_a_line_that_conda_can_not_read_is_found(line):
+    with pytest.raises(InvalidMatchSpecError):
+        conda_spec(line)
+
+
+def test_the_environment_names_what_conda_and_binder_know_and_no_more(checkout):
+    environment = conda_environment(checkout)
+    assert environment.keys() == {"name", "channels", "dependencies"}
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    assert [line for line in environment["dependencies"] if not isinstance(line, str)] == [{"pip": ["-e ."]}]
+
+
+def test_repo2docker_is_told_a_python_within_the_bounds(checkout, project):
+    lines = conda_environment(checkout)["dependencies"]
+    (named,) = [
+        line.removeprefix("python =") for line in lines if isinstance(line, str) and line.startswith("python =")
+    ]
+    assert named in PYTHONS
+    assert SpecifierSet(project["requires-python"]).contains(f"{named}.0")
+
+
+def test_binder_finds_the_environment(checkout):
     assert not (checkout / "binder").exists(), "an empty folder of this name hides environment.yml"
 
 
@@ -157,6 +193,14 @@ def test_the_licences_are_there_and_shipped(checkout, project):
     assert [int(number) for number in re.findall(r"^Section (\d) --", lessons, re.M)] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+def test_the_issue_form_asks_lesson_cell_and_environment(checkout):
+    form = yaml.safe_load((checkout / ".github/ISSUE_TEMPLATE/lesson.yml").read_text())
+    required = {field["id"] for field in form["body"] if field["validations"]["required"]}
+    assert {"lesson", "cell", "environment"} <= required
+    (environment,) = [field for field in form["body"] if field["id"] == "environment"]
+    assert "course doctor --report" in environment["attributes"]["description"]
+
+
 # --- make and CI ------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +210,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", "-s", *arguments], cwd=folder, env=outside, capture_output=True, text=True)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("other_version", [(3, 10, 14), (3, 14, 0)])
 def test_a_python_that_is_too_old_or_too_new_gets_one_sentence(checkout, tmp_path, other_version):
     other = tmp_path / "python"
@@ -179,6 +224,7 @@ def test_a_python_that_is_too_old_or_too_new_gets_one_sentence(checkout, tmp_pat
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.unix
 def test_an_install_that_breaks_off_is_begun_again(checkout, tmp_path):
     for name in ("Makefile", "pyproject.toml", "requirements/torch.txt", "requirements/lab.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -217,3 +263,69 @@ def test_the_closing_line_adds_all_reports_up(checkout, tmp_path, suites, line, 
     command = [sys.executable, checkout / ".ci/total.py", tmp_path]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert (ended.stdout, ended.returncode) == (f"{line}\n", status)
+
+
+# --- The workflow -----------------------------------------------------------------------------------------------------
+
+
+def workflow_targets(workflow: dict) -> list[str]:
+    """What the workflow's steps ask of make."""
+    lines = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
+    words = [word for line in lines for word in re.findall(r"\bmake ([^&|;\n]+)", line)]
+    return [word for line in words for word in line.split() if "=" not in word]
+
+
+@pytest.fixture(scope="module")
+def workflow(checkout: Path) -> dict:
+    return yaml.safe_load((checkout / ".github/workflows/tests.yml").read_text())
+
+
+def test_the_workflow_calls_targets_that_make_knows(checkout, workflow):
+    known = re.search(r"^\.PHONY: (.+)$", (checkout / "Makefile").read_text(), re.M)[1].split()
+    asked = workflow_targets(workflow)
+    assert {"check", "solved", "test", "colab", "site"} == set(asked)
+    assert [target for target in asked if target not in known] == []
+    assert workflow_targets(
+        {"jobs": {"one": {"steps": [{"run": "make lab && make gone A=b"}, {"uses": "make it"}]}}}
+    ) == ["lab", "gone"]
+
+
+def test_the_workflow_runs_on_three_systems_and_every_python_that_is_allowed(project, workflow):
+    matrix = workflow["jobs"]["check"]["strategy"]["matrix"]
+    assert [system.partition("-")[0] for system in matrix["os"]] == ["ubuntu", "macos", "windows"]
+    allowed = SpecifierSet(project["requires-python"])
+    assert matrix["python"] == [f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}.0")]
+    everything = {
+        step["with"]["python-version"]
+        for step in workflow["jobs"]["everything"]["steps"]
+        if "python-version" in step.get("with", {})
+    }
+    assert everything == {matrix["python"][0]}  # the oldest versions of all packages have wheels for that one
+
+
+def test_on_windows_make_finds_an_environments_programs(checkout):
+    def programs(*settings: str) -> set[str]:
+        wanted = make(checkout, "--dry-run", "--always-make", "check", *settings).stdout
+        return set(re.findall(r"\.venv/(\w+)/(?:pip|ruff|mypy|python|course)\b", wanted))
+
+    assert programs("OS=Windows_NT") == {"Scripts"}
+    assert programs("OS=") == {"bin"}
+
+
+# --- Spelling ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "dictionary", "wrong"),
+    [
+        ("T" + "eh picture", "-", "==> The"),
+        ("the color", "docs/british.txt", "color ==> colour"),
+        ("the colour of a plate", "docs/british.txt", ""),
+    ],
+)
+def test_spelling_is_checked_with_the_courses_settings(checkout, tmp_path, text, dictionary, wrong):
+    (tmp_path / "text.md").write_text(text)
+    command = [sys.executable, "-m", "codespell_lib", "--dictionary", dictionary, tmp_path / "text.md"]
+    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert wrong in ended.stdout
+    assert bool(ended.returncode) == bool(wrong)

@@ -58,7 +58,9 @@ def course(tmp_path: Path) -> Path:
     for folder in ("course_lib", "docs", "images", "notebooks/source"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[tool.course]\nrepository = ''\n")
-    (tmp_path / "README.md").write_text("<!-- lessons:begin -->\n<!-- lessons:end -->\n")
+    (tmp_path / "README.md").write_text(
+        "<!-- colab:begin -->\n<!-- colab:end -->\n<!-- lessons:begin -->\n<!-- lessons:end -->\n"
+    )
     return tmp_path
 
 
@@ -160,6 +162,7 @@ def test_a_lesson_that_fails_is_named_and_keeps_what_was_stored(course, capsys, 
     assert reason in told
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_an_interrupted_run_leaves_everything_as_it_was(course):
     add_lesson(course, 1, "# %%\nprint('good')")

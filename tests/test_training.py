@@ -340,6 +340,7 @@ except CourseError as error:
 """
 
 
+@pytest.mark.unix
 def test_a_full_disk_is_one_sentence_and_the_checkpoint_that_was_there_stays(tmp_path):
     path = tmp_path / "run.safetensors"
     path.write_bytes(b"the one before")
@@ -370,6 +371,7 @@ for step in train(small(), PHOTO, steps=400, seed=0, batch=4, checkpoint=sys.arg
 """
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_a_run_killed_at_ten_random_moments_ends_at_the_same_weights(tmp_path):
     """Any moment: in a step, while the checkpoint is written, before the first one."""

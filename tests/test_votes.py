@@ -31,6 +31,7 @@ def test_votes_are_found_again_and_the_last_on_a_picture_counts(tmp_path):
     assert len(again.lines) == 4
 
 
+@pytest.mark.unix
 def test_a_vote_is_in_the_file_when_it_has_been_cast_even_if_the_process_is_killed(tmp_path):
     path = tmp_path / "votes.jsonl"
     program = f"""

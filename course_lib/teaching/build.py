@@ -10,7 +10,7 @@ import os
 import re
 import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,20 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.teaching.guide import guide_pages, with_lines
+from course_lib.teaching.publishing import Release, release
 from course_lib.teaching.setup_cell import set_up_source
 from course_lib.teaching.verify import VerifyError, verify
 
 DIFFICULTIES = ("first steps", "some thought", "a challenge")
 STUB = 'raise NotImplementedError("your code here")'
+ANSWER = "*Your answer here.*"
 
 _FIGURES = {"show", "chart", "scatter", "areas", "animate", "table"}
 _MIME = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif", ".svg": "image/svg+xml"}
 _PLACEHOLDER = re.compile(r"\{\{([\w -]*)\}\}")
 _MARKER = re.compile(r"\s*#\s*%%(%*\s.*|\s*)$")
-_TABLE = ("<!-- lessons:begin -->", "<!-- lessons:end -->")
+_BADGES = "images/open_in_{}.svg"
 # No version of anything: the notebooks must not depend on the machine that builds or runs them.
 _KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -40,6 +43,16 @@ _KERNEL = {
         "pygments_lexer": "ipython3",
     },
 }
+# What README says of Colab, before and after the course is published.
+_OPENING = """\
+**In Google Colab.** Run `make wheel`; it leaves one file in `dist/`. In Colab choose *File, Upload notebook* and take
+a lesson from `notebooks/`; open the file pane on the left and drop the wheel there; run all. The lesson's first cell
+installs the course from the wheel and leaves everything that Colab has as it is."""
+_OPENING_RELEASED = """\
+**Without installing anything.** The badges in [the table of lessons](#the-lessons) open a lesson in Google Colab or on
+Binder ([lesson 0 on Binder]({binder})). In Colab a lesson's first cell installs the course and leaves everything that
+Colab has as it is. A changed copy of the course goes there as a wheel: run `make wheel`, upload the lesson, drop the
+file from `dist/` into Colab's file pane, and run all."""
 # Hidden, with a button that opens it, in JupyterLab (source_hidden), Colab (cellView) and myst-nb (hide-input).
 _SET_UP = {"cellView": "form", "course": {"set_up": True}, "jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
 
@@ -50,13 +63,14 @@ class AuthorError(CourseError):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a lesson; `name` is the function the reader writes and the check's name."""
+    """One exercise of a lesson; `name` is the function the reader writes and the check's name, or that of an answer."""
 
     name: str
     number: str  # "1.2": lesson, then running number
     title: str
     minutes: int
     difficulty: str  # one of DIFFICULTIES
+    points: float = 0  # in a class, for the check or the written answer
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Lesson:
     title: str
     summary: str  # what the reader does, in a few words
     minutes: int  # reading and all exercises
+    objectives: tuple[str, ...]  # what its first cell says that the reader will be able to do
+    looks_back: tuple[int, ...]  # the earlier lessons of which its text speaks
     exercises: tuple[Exercise, ...]
     source: Path
     blank: Path
@@ -79,33 +95,61 @@ def lessons(root: Path) -> list[Lesson]:
     return [source.lesson for source in _read_all(root)]
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """A lesson's notebooks as its source makes them; `marked` has the solutions between their markers."""
+
+    lesson: Lesson
+    marked: NotebookNode
+    blank: NotebookNode
+    solved: NotebookNode
+
+
+def render(root: Path) -> list[Rendered]:
+    """The notebooks of all lessons, in order; the solved ones with the outputs that are stored.  Writes nothing.
+
+    Raises AuthorError, or VerifyError if blank and solved notebooks disagree.
+    """
+    sources = _read_all(root)
+    timings = _read_timings(root / "docs/timings.json")
+    set_up = set_up_source(root)
+    released = release(root)
+    rendered = []
+    for source in sources:
+        marked, blank, solved = _render(source, set_up, timings)
+        if released:
+            _stamp(blank, released.colab(_label(source.lesson.blank, root)), root / _BADGES.format("colab"))
+        try:
+            verify(blank, solved)
+        except VerifyError as error:
+            raise VerifyError(f"{source.label}: {error}") from None
+        copy_outputs(_stored(source.lesson.solved), solved)
+        rendered.append(Rendered(source.lesson, marked, blank, solved))
+    return rendered
+
+
 def build(root: Path, *, check: bool = False) -> list[str]:
-    """Make the blank and solved notebooks and README's table of the course in the folder `root` from their sources.
+    """Make the notebooks, README's table and the instructor's tables of the course in the folder `root`.
 
     Returns a sentence for each file written and for each solved notebook that has to be run again; with `check`
     writes nothing and returns a sentence for each file that is not what the sources make.
     Raises AuthorError, or VerifyError if blank and solved notebooks disagree; then nothing is written.
     """
-    sources = _read_all(root)
-    timings = _read_timings(root / "docs/timings.json")
-    set_up = set_up_source(root)
     files: dict[Path, str] = {}
     notes: list[str] = []
-    for source in sources:
-        lesson = source.lesson
-        blank, solved = _render(source, set_up, timings)
-        try:
-            verify(blank, solved)
-        except VerifyError as error:
-            raise VerifyError(f"{source.label}: {error}") from None
-        copy_outputs(_stored(lesson.solved), solved)
-        if not any(cell.execution_count for cell in _code_cells(solved)):
+    lessons = []
+    for rendered in render(root):
+        lesson = rendered.lesson
+        lessons.append(lesson)
+        if not any(cell.execution_count for cell in _code_cells(rendered.solved)):
             notes.append(f"{_label(lesson.solved, root)}: nobody has run this code; run `course run {lesson.name}`.")
-        files[lesson.blank] = notebook_text(blank)
-        files[lesson.solved] = notebook_text(solved)
-    files[root / "README.md"] = _with_table(root / "README.md", [source.lesson for source in sources], timings)
+        files[lesson.blank] = notebook_text(rendered.blank)
+        files[lesson.solved] = notebook_text(rendered.solved)
+    timings = _read_timings(root / "docs/timings.json")
+    files[root / "README.md"] = _read_me(root, lessons, timings, release(root))
+    files |= guide_pages(root, lessons)
     changed = [path for path, text in files.items() if not path.exists() or path.read_bytes() != text.encode()]
-    names = {source.path.stem for source in sources}
+    names = {lesson.name for lesson in lessons}
     strangers = [
         f"{_label(path, root)}: no source makes this notebook; delete it, or give it one in notebooks/source."
         for folder in (root / "notebooks", root / "notebooks/solutions")
@@ -136,16 +180,21 @@ def write_beside(path: Path, text: str) -> None:
 def copy_outputs(run: NotebookNode, built: NotebookNode) -> bool:
     """Copy the outputs that `run` has into `built`, if both have the same code cells in the same order.
 
+    The set-up cell may differ: it only says where the library comes from, and it changes when the course is published.
     Copies execution counts, and the state of widgets where `run` has it, too.  Returns whether the code is the same.
     """
     pairs = list(zip(_code_cells(run), _code_cells(built), strict=False))
-    if len(_code_cells(run)) != len(_code_cells(built)) or any(a.source != b.source for a, b in pairs):
+    if len(_code_cells(run)) != len(_code_cells(built)) or any(_lesson_code(a) != _lesson_code(b) for a, b in pairs):
         return False
     for executed, cell in pairs:
         cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
     if "widgets" in run.metadata:
         built.metadata.widgets = run.metadata.widgets
     return True
+
+
+def _lesson_code(cell: NotebookNode) -> str:
+    return "" if cell.metadata.get("course", {}).get("set_up") else cell.source
 
 
 def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -183,6 +232,11 @@ class _Cell:
     @property
     def is_solution(self) -> bool:
         return bool(self.graded.get("solution"))
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether this is where a reader writes prose, which a person grades."""
+        return self.is_solution and self.node.cell_type == "markdown"
 
     @property
     def is_check(self) -> bool:
@@ -266,12 +320,31 @@ def _read(path: Path, root: Path) -> _Source:
             title=title,
             summary=source.metadata["summary"],
             minutes=source.metadata["reading_minutes"] + sum(exercise.minutes for exercise in exercises),
+            objectives=_objectives(source.cells[0].node.source),
+            looks_back=_looks_back(source),
             exercises=exercises,
             source=path,
             blank=root / f"notebooks/{path.stem}.ipynb",
             solved=root / f"notebooks/solutions/{path.stem}.ipynb",
         )
     return source
+
+
+def _objectives(opening: str) -> tuple[str, ...]:
+    """The list under "You will be able to" in a lesson's first cell."""
+    _, _, after = opening.partition("You will be able to\n")
+    items = re.search(r"\A\s*((?:- .*\n?|  .*\n?)+)", after)
+    return (
+        tuple(" ".join(item.split()).rstrip(";.") for item in re.split(r"^- ", items[1], flags=re.M)[1:])
+        if items
+        else ()
+    )
+
+
+def _looks_back(source: _Source) -> tuple[int, ...]:
+    text = "\n".join(cell.node.source for cell in source.cells if cell.node.cell_type == "markdown")
+    numbers = {int(number) for number in re.findall(r"\blessons? (\d+)", text, re.I)}
+    return tuple(sorted(number for number in numbers if number < int(source.path.stem[:2])))
 
 
 def _check_header(source: _Source) -> str:
@@ -368,7 +441,7 @@ def _check_picture(source: _Source, cell: _Cell, element: "_Element", root: Path
 
 
 def _check_exercises(source: _Source) -> None:
-    """Each exercise is four cells in a row: task, stub with solution, check, hints."""
+    """Each exercise is four cells in a row: task, stub with solution, check, hints; a written one task and answer."""
     from nbgrader.nbgraderformat import MetadataValidator
 
     validator = MetadataValidator()
@@ -383,6 +456,11 @@ def _check_exercises(source: _Source) -> None:
         exercise = _read_exercise(source, cell)
         source.exercises[position] = exercise
         rest = source.cells[position + 1 : position + 4]
+        if rest and rest[0].is_answer:
+            _check_answer(source, cell, rest[0], exercise.name)
+            source.exercises[position] = replace(exercise, points=rest[0].graded.get("points", 0))
+            belongs.update((position, position + 1))
+            continue
         solution = rest.pop(0) if rest and rest[0].is_solution else None
         check = rest.pop(0) if rest and rest[0].is_check else None
         hints = rest.pop(0) if rest and "hints" in rest[0].node.metadata else None
@@ -397,6 +475,7 @@ def _check_exercises(source: _Source) -> None:
             source.mistake(line, f"`{exercise.name}` has no check cell: checks.{exercise.name}({exercise.name}).")
         else:
             _check_check(source, check, exercise.name)
+            source.exercises[position] = replace(exercise, points=check.graded.get("points", 0))
         count = len(re.findall(r"<summary>\s*Hint\b", hints.node.source)) if hints else 0
         if count < 2:
             line = (hints or check or solution or cell).marker
@@ -433,6 +512,20 @@ def _read_exercise(source: _Source, cell: _Cell) -> Exercise:
         source.mistake(cell.first, f"this is exercise {number}, not {heading[1]}.")
     minutes = told["minutes"] if _is_minutes(told.get("minutes")) else 0
     return Exercise(name, number, heading[2].strip() if heading else "", minutes, str(told.get("difficulty")))
+
+
+def _check_answer(source: _Source, task: _Cell, cell: _Cell, name: str) -> None:
+    """A written answer, with a rubric in the task: a table whose last column says the points of each row."""
+    if cell.graded.get("grade_id") != name:
+        source.mistake(cell.marker, f'the answer of `{name}` has the grade_id "{name}".')
+    if not cell.graded.get("grade"):
+        source.mistake(cell.marker, f"the answer of `{name}` is graded by hand: give it grade true, and points.")
+    if re.search(r"(BEGIN|END) SOLUTION", cell.node.source):
+        source.mistake(cell.marker, f"the answer of `{name}` is left out as a whole: it needs no markers.")
+    given = sum(map(int, re.findall(r"^\|.*\| *(\d+) *\|$", task.node.source, re.M)))
+    if given != cell.graded.get("points", given):
+        points = cell.graded["points"]
+        source.mistake(task.marker, f"the rubric of `{name}` comes to {given} points, and its answer to {points}.")
 
 
 def _check_solution(source: _Source, cell: _Cell, name: str) -> None:
@@ -560,8 +653,8 @@ def _html_elements(html: str, line: int) -> list[_Element]:
 # --- Making the two notebooks -----------------------------------------------------------------------------------------
 
 
-def _render(source: _Source, set_up: str, timings: Mapping[str, Any]) -> tuple[NotebookNode, NotebookNode]:
-    """The blank and the solved notebook of a source, without outputs."""
+def _render(source: _Source, set_up: str, timings: Mapping[str, Any]) -> tuple[NotebookNode, ...]:
+    """The notebook of a source with its solutions marked, the blank and the solved one, without outputs."""
     from nbgrader import preprocessors
 
     lesson = source.lesson
@@ -570,7 +663,8 @@ def _render(source: _Source, set_up: str, timings: Mapping[str, Any]) -> tuple[N
     cells = [_render_cell(source, position, words, ids) for position in range(len(source.cells))]
     cells.insert(1, nbformat.v4.new_code_cell(set_up, id="set-up", metadata=copy.deepcopy(_SET_UP)))
     metadata = {**copy.deepcopy(_KERNEL), "course": dict(source.metadata)}
-    solved = nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
+    marked = nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
+    solved = copy.deepcopy(marked)
     preprocessors.ClearHiddenTests().preprocess(solved, {})
     blank = copy.deepcopy(solved)
     for cell in solved.cells:
@@ -580,16 +674,28 @@ def _render(source: _Source, set_up: str, timings: Mapping[str, Any]) -> tuple[N
     _blank_solutions(blank)
     for step in ("LockCells", "ClearOutput", "ComputeChecksums", "CheckCellMetadata"):
         getattr(preprocessors, step)().preprocess(blank, {})
-    for cell in blank.cells:
+    link_solved(blank, lesson.name)
+    return marked, blank, solved
+
+
+def link_solved(notebook: NotebookNode, lesson: str) -> None:
+    """Say under each exercise's hints where it is solved: in the folder `solutions` beside the notebook."""
+    for cell in notebook.cells:
         if "hints" in cell.metadata.get("course", {}):
-            cell.source += f"\n\nStill stuck? [See this exercise solved](solutions/{lesson.name}.ipynb)."
-    return blank, solved
+            cell.source += f"\n\nStill stuck? [See this exercise solved](solutions/{lesson}.ipynb)."
+
+
+def _stamp(blank: NotebookNode, address: str, badge: Path) -> None:
+    """Put the badge that opens the lesson in Colab under its title.  Inside the notebook: it must open offline, too."""
+    title, below = blank.cells[0].source.split("\n", 1)
+    data = f"data:{_MIME[badge.suffix]};base64,{base64.b64encode(badge.read_bytes()).decode()}"
+    blank.cells[0].source = f'{title}\n\n<a href="{address}"><img alt="Open in Colab" src="{data}"></a>\n{below}'
 
 
 def _blank_solutions(notebook: NotebookNode) -> None:
     from nbgrader.preprocessors import ClearSolutions
 
-    ClearSolutions(code_stub={"python": STUB}).preprocess(notebook, {})
+    ClearSolutions(code_stub={"python": STUB}, text_stub=ANSWER).preprocess(notebook, {})
 
 
 def _render_cell(source: _Source, position: int, words: Mapping[str, str], ids: set[str]) -> NotebookNode:
@@ -654,15 +760,20 @@ def _run_time(timing: Mapping[str, float] | None) -> str:
     return f"about {max(1, math.ceil(timing['seconds'] / 10)) * 10} seconds"
 
 
-def _with_table(path: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any]) -> str:
-    """README with the table of lessons between its two markers made anew."""
+def _read_me(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], released: Release | None) -> str:
+    """README with what stands between its markers made anew: the way into Colab, and the table of lessons."""
+    path = root / "README.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    begin, end = _TABLE
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise CourseError(f"README.md needs a line {begin} and, below it, a line {end}: the table goes between them.")
+    binder = released and released.binder(_label(lessons[0].blank, root))
+    opening = _OPENING_RELEASED.format(binder=binder) if released else _OPENING
+    text = with_lines(text, path.name, "colab", [opening])
+    return with_lines(text, path.name, "lessons", _table(root, lessons, timings, released))
+
+
+def _table(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], released: Release | None) -> list[str]:
     rows = [
-        "| Lesson | What you do | Minutes | Exercises | Seconds to run | Peak memory |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| Lesson | What you do | Minutes | Exercises | Seconds to run | Peak memory |" + " Open |" * bool(released),
+        "| --- | --- | ---: | ---: | ---: | ---: |" + " --- |" * bool(released),
     ]
     for lesson in lessons:
         links = (
@@ -671,8 +782,16 @@ def _with_table(path: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any
         )
         timing = timings["lessons"].get(lesson.name)
         run = (f"{timing['seconds']:.0f}", f"{timing['peak_memory_mb']:.0f} MB") if timing else ("not run yet", "")
-        row = (links, lesson.summary.strip(), str(lesson.minutes), str(len(lesson.exercises)), *run)
+        row = [links, lesson.summary.strip(), str(lesson.minutes), str(len(lesson.exercises)), *run]
+        if released:
+            notebook = _label(lesson.blank, root)
+            places = {"Colab": released.colab(notebook), "Binder": released.binder(notebook)}
+            badges = (
+                f"[![Open lesson {lesson.number} in {place}]({_BADGES.format(place.lower())})]({address})"
+                for place, address in places.items()
+            )
+            row.append(" ".join(badges))
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |")
     if timings["lessons"] and timings["machine"]:
         rows += ["", f"Times and memory: {timings['machine']}."]
-    return f"{text[: text.index(begin)]}{begin}\n" + "\n".join(rows) + f"\n{text[text.index(end) :]}"
+    return rows

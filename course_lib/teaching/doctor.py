@@ -1,5 +1,7 @@
 """Check this machine before the first lesson: a line a thing, and what to do where something is missing (lesson 0)."""
 
+import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import course_lib
 
 GIGABYTE = 10**9
 FREE_DISK_GB = 1  # checkpoints, pictures and executed notebooks of the whole course
@@ -46,6 +50,13 @@ def examine() -> Iterator[Finding]:
     yield _memory()
     yield _disk(Path.cwd())
     yield Finding(True, "network: not needed; what the lessons use is on this machine")
+
+
+def environment() -> str:
+    """The course's version and the kind of machine, for whoever reads a report; no folder and no name of anyone."""
+    colab = ", in Google Colab" if os.environ.get("COLAB_RELEASE_TAG") else ""
+    machine = f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPU cores"
+    return f"course_lib {course_lib.__version__} on {machine}{colab}"
 
 
 def _python(wanted: str) -> Finding:

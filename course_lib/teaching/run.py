@@ -74,7 +74,7 @@ def run(root: Path, wanted: Sequence[str] = ()) -> bool:
     Returns whether all ran, within the limits.  Raises CourseError for an unknown lesson or what the build finds.
     """
     there = lessons(root)
-    chosen = _choose(there, wanted)
+    chosen = choose(there, wanted)
     # The build drops outputs whose code has changed; a lesson that then does not run gets its old file back.
     unfinished = {lesson.solved: lesson.solved.read_text("utf-8") for lesson in chosen if lesson.solved.exists()}
     width = max(len(lesson.name) for lesson in chosen)
@@ -130,11 +130,11 @@ def run_lesson(lesson: Lesson, images: Path) -> Timing:
     for cell in executed.cells:
         if cell.cell_type == "code":
             cell.outputs = stored_outputs(cell.outputs, client.widget_state)
-    pictures = dict(_named_pictures(lesson.name, executed))
+    pictures = dict(named_pictures(lesson.name, executed))
     copy_outputs(executed, built)
     text = notebook_text(built)
     for name, (ending, data) in pictures.items():
-        _store_picture(images / f"{name}.{ending}", data)
+        store_picture(images / f"{name}.{ending}", data)
     write_beside(lesson.solved, text)
     first = None if client.first_picture is None else client.first_picture - start
     return Timing(seconds, first, peak[0] / 1e6, len(text.encode()) / 1e6)
@@ -235,7 +235,7 @@ def _parts(model: str, widgets: Mapping[str, Mapping[str, Any]]) -> Iterator[Map
         yield from _parts(child.removeprefix("IPY_MODEL_"), widgets)
 
 
-def _named_pictures(lesson: str, notebook: NotebookNode) -> Iterator[tuple[str, tuple[str, bytes]]]:
+def named_pictures(lesson: str, notebook: NotebookNode) -> Iterator[tuple[str, tuple[str, bytes]]]:
     """For each cell whose metadata has `image`: that name, and the kind and bytes of the first picture it shows."""
     for cell in notebook.cells:
         if name := cell.metadata.get("image"):
@@ -246,7 +246,7 @@ def _named_pictures(lesson: str, notebook: NotebookNode) -> Iterator[tuple[str, 
             yield name, (found[1], base64.b64decode(found[2]))
 
 
-def _store_picture(path: Path, data: bytes) -> None:
+def store_picture(path: Path, data: bytes) -> None:
     if path.exists() and path.read_bytes() == data:
         return
     path.parent.mkdir(exist_ok=True)
@@ -271,7 +271,7 @@ def _store_timing(root: Path, lesson: Lesson, timing: Timing, there: Sequence[Le
 # --- The table --------------------------------------------------------------------------------------------------------
 
 
-def _choose(there: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
+def choose(there: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
     def is_named(lesson: Lesson, word: str) -> bool:
         return word == lesson.name or (word.isdecimal() and int(word) == lesson.number)
 

@@ -1,10 +1,8 @@
 """The set-up cell that the build puts into every lesson, from lesson 1 on: it finds `course_lib`, or installs it."""
 
-import re
-import tomllib
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.teaching.publishing import release
 
 # Runs in the reader's kernel, wherever that is, so it leans on nothing but the standard library, pip and `packaging`
 # (every Jupyter kernel brings it).  pip gets the version of all that is there as constraints: it can add, not replace.
@@ -45,18 +43,8 @@ if importlib.util.find_spec("course_lib") is None:
 def set_up_source(root: Path) -> str:
     """The text of the set-up cell, the same for all lessons of the course in the folder `root`.
 
-    It names the repository of `[tool.course] repository` in pyproject.toml at the tag of this version, or none while
-    that setting is empty.  Raises CourseError if the setting is not OWNER/NAME or the version can't be read.
+    It names the released tag of the course's repository, or none while that is not set.
+    Raises CourseError as `release` does.
     """
-    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    repository = settings.get("tool", {}).get("course", {}).get("repository", "")
-    if not repository:
-        return _CELL.replace("@RELEASE@", "").rstrip()
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise CourseError(f"pyproject.toml: [tool.course] repository is {repository!r}; write OWNER/NAME, or nothing.")
-    package = (root / "course_lib/__init__.py").read_text(encoding="utf-8")
-    version = re.search(r'^__version__ = "([^"]+)"', package, re.M)
-    if version is None:
-        raise CourseError('course_lib/__init__.py has no line `__version__ = "..."`; the released tag is made of it.')
-    release = f"course_lib @ git+https://github.com/{repository}@v{version[1]}"
-    return _CELL.replace("@RELEASE@", release).rstrip()
+    released = release(root)
+    return _CELL.replace("@RELEASE@", released.requirement if released else "").rstrip()

@@ -11,8 +11,12 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 
 _STUB = re.compile(r'( *)raise NotImplementedError\("your code here"\)')
+_ANSWER = "*Your answer here.*"
 _MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS)")
 _LINK = re.compile(r"\n\n[^\n]*\[[^\]\n]+\]\(solutions/\w+\.ipynb\)[^\n]*")
+_BADGE = re.compile(
+    r'(# [^\n]+)\n\n<a href="https://colab\.research\.google\.com/github/[^"\s]+"><img [^<>]+></a>(?=\n)'
+)
 # What nbgrader writes into the released notebook only: locks and checksums.
 _RELEASE_ONLY = {"deletable", "editable", "checksum", "cell_type"}
 
@@ -24,9 +28,10 @@ class VerifyError(CourseError):
 def verify(blank: NotebookNode, solved: NotebookNode) -> None:
     """Raise VerifyError unless `blank` is `solved` with its solutions, and nothing else, blanked out.
 
-    Same cells (number, ids, types, markdown up to the one generated link under the hints, metadata up to nbgrader's
-    locks), the same code but for each `raise NotImplementedError("your code here")`, in whose place the solved notebook
-    has lines that are indented at least as deep; no outputs in the blank one; no solution markers in either.
+    Same cells (number, ids, types, markdown up to the one generated link under the hints and the one badge under the
+    title, metadata up to nbgrader's locks), the same code but for each `raise NotImplementedError("your code here")`,
+    in whose place the solved notebook has lines that are indented at least as deep; a written answer that is blank as
+    a whole; no outputs in the blank one; no solution markers in either.
     """
     if len(blank.cells) != len(solved.cells):
         raise VerifyError(f"The blank notebook has {len(blank.cells)} cells, the solved one {len(solved.cells)}.")
@@ -34,9 +39,13 @@ def verify(blank: NotebookNode, solved: NotebookNode) -> None:
         raise VerifyError("The metadata of the two notebooks differ.")
     for number, (ours, theirs) in enumerate(zip(blank.cells, solved.cells, strict=True), start=1):
         try:
-            _verify_cell(ours, theirs)
+            _verify_cell(_without_badge(ours) if number == 1 else ours, theirs)
         except VerifyError as error:
             raise VerifyError(f"cell {number} ({ours.get('id')}), {error}") from None
+
+
+def _without_badge(title: NotebookNode) -> NotebookNode:
+    return NotebookNode(title, source=_BADGE.sub(r"\1", title.source, count=1))
 
 
 def _verify_cell(blank: NotebookNode, solved: NotebookNode) -> None:
@@ -55,6 +64,10 @@ def _verify_cell(blank: NotebookNode, solved: NotebookNode) -> None:
             raise _at(1, "the blank notebook has outputs")
         if blank.metadata.get("nbgrader", {}).get("solution"):
             return _verify_blanks(ours, theirs)
+    elif blank.metadata.get("nbgrader", {}).get("solution"):
+        if blank.source != _ANSWER or solved.source.strip() in ("", _ANSWER):
+            raise _at(1, "a written answer must be blank in the blank notebook, and in that one only")
+        return None
     elif "hints" in blank.metadata.get("course", {}):
         link = blank.source.removeprefix(solved.source)
         if link != blank.source and _LINK.fullmatch(link):

@@ -224,10 +224,8 @@ checks.my_caption(my_caption)
 # | 5 | [One model, any caption](05_conditional_model.ipynb) | Can it draw what nobody has a picture of? |
 # | 6 | [More pictures without a camera](06_augmentation.ipynb) | What can you change in a picture, and what must its caption say then? |
 # | 7 | [What people like](07_votes.ipynb) | What happens to a model when people vote for its pictures? |
-# | 8 | Is it a copy? | Are the pictures that it learned from inside the model? |
+# | 8 | [Is it a copy?](08_is_it_a_copy.ipynb) | Are the pictures that it learned from inside the model? |
 # | 9 | [Inside Stable Diffusion](09_inside_stable_diffusion.ipynb) | Which of its parts do you know by then? |
-#
-# Lessons without a link are still being written.
 
 # %% [markdown]
 # ## What you measured

@@ -652,4 +652,4 @@ print(
 # %% [markdown]
 # **Go further.** Give the crowd another taste (`Crowd(few, {"warmth": -1.0, "contrast": 1.0})`) and run the live round again. Or let two crowds of opposite tastes vote: what becomes of the pictures that half of the people love?
 #
-# **The next question.** The model has learned from real pictures, from its own and from votes. When it draws, how much of that is copied?
+# **The next question.** The model has learned from real pictures, from its own and from votes. When it draws, how much of that is copied? That is [lesson 8](08_is_it_a_copy.ipynb).

@@ -1,11 +1,8 @@
 """The blank lessons as a learner meets them: JupyterLab started by `make lab`, in a real chromium."""
 
-import contextlib
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +13,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.serving import Lab, outside_make, serving
 
 pytestmark = pytest.mark.browser
 
@@ -24,18 +24,9 @@ LESSONS = sorted(path.name for path in Path(__file__).resolve().parents[2].glob(
 FIRST_LESSON_WITH_A_CAPTION_BOX = next((name for name in LESSONS if name.startswith("00_")), "00_start_here.ipynb")
 FIRST_LESSON_WITH_A_SLIDER = next((name for name in LESSONS if name.startswith("01_")), "01_noise.ipynb")
 FIRST_LESSON_WITH_A_BUTTON = next((name for name in LESSONS if name.startswith("03_")), "03_enhance_button.ipynb")
+FIRST_LESSON_WITH_A_CALCULATOR = next((name for name in LESSONS if name.startswith("08_")), "08_is_it_a_copy.ipynb")
 FIRST_LESSON_WITH_VOTES = next((name for name in LESSONS if name.startswith("07_")), "07_votes.ipynb")
 RUN_SECONDS = 600  # for one lesson, on a machine that is busy with other things
-# Chromium looks up hosts at every start unless it is told not to, and won't start in a container as root.
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The notebook that is open, as JupyterLab's own model has it; the page draws only the cells in view.
 STATE = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
@@ -66,17 +57,6 @@ ENDED = f"""() => {{
 
 
 @dataclass
-class Lab:
-    """A running JupyterLab.  url: as it is printed for the reader, with the token."""
-
-    url: str
-
-    def at(self, path: str) -> str:
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}/{path}?{parts.query}"
-
-
-@dataclass
 class Lesson:
     """A lesson that was opened in a page of its own, and run."""
 
@@ -96,39 +76,16 @@ def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy2(checkout / name, copy)  # with its time: the stamps in .venv are compared with it
     (copy / ".venv").symlink_to(checkout / ".venv")
-    # As from a shell, not as a part of the make that may run this test; with settings and history of its own.
-    own = {name: value for name, value in os.environ.items() if not re.match("MAKE|MFLAGS", name)}
-    own |= {name: str(copy / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    own |= {f"JUPYTERLAB_{name}_DIR": str(copy / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
     arguments = "--no-browser --port=0 --expose-app-in-browser"
     command = ["make", "lab", f"LAB_ARGS={arguments}"]
-    if subprocess.run(["make", "--question", ".venv/.lab"], cwd=copy, env=own, capture_output=True).returncode:
+    more = {}
+    question = ["make", "--question", ".venv/.lab"]
+    if subprocess.run(question, cwd=copy, env=outside_make(), capture_output=True).returncode:
         # Not made by make, or not of these requirements: the same command without what make would install first.
         command = [sys.executable, "-m", "course_lib.cli", "lab", *arguments.split()]
-        own["PYTHONPATH"] = str(checkout)
-    log = copy / "lab.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=copy, env=own, stdout=output, stderr=output, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+/\S+", log.read_text())):
-            assert process.poll() is None, f"{command} ended:\n{log.read_text()}"
-            assert time.monotonic() < deadline, f"{command} does not answer:\n{log.read_text()}"
-            time.sleep(0.2)
-        yield Lab(found[0])
-    finally:
-        for how in (signal.SIGTERM, signal.SIGKILL):  # JupyterLab ends its kernels when it is asked to stop
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, how)
-                process.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        yield chromium
-        chromium.close()
+        more["PYTHONPATH"] = str(checkout)
+    with serving(command, copy, more) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
@@ -192,16 +149,34 @@ def test_run_all_reaches_the_last_cell_of_the_blank_lesson_without_an_error(less
     assert lesson.strangers == []
 
 
-def widget_with(lesson: Lesson, control: Locator) -> Locator:
-    """The output of the first cell that shows such a control, and a picture beside it."""
+def widget_with(lesson: Lesson, control: Locator, *, beside: str = "img") -> Locator:
+    """The output of the first cell that shows such a control, and a picture (or another element) beside it."""
     page = lesson.page
     for place in (cell["index"] for cell in lesson.state()["cells"] if cell["widget"]):
         page.evaluate("place => window.jupyterapp.shell.currentWidget.content.scrollToItem(place, 'center')", place)
         cell = page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{place}"]')
         output = cell.locator(".jp-OutputArea-output").filter(has=control)
-        if output.locator("img").count():
+        if output.locator(beside).count():
             return output
-    pytest.fail("no such control with a picture beside it")
+    pytest.fail(f"no such control with {beside} beside it")
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CAPTION_BOX], indirect=True)
+def test_axe_finds_no_barrier_in_what_the_cells_show(lesson: Lesson):
+    page, axe, found, seen = lesson.page, Axe(), {}, 0
+    for place in (cell["index"] for cell in lesson.state()["cells"]):  # the page holds only the cells in view
+        page.evaluate("place => window.jupyterapp.shell.currentWidget.content.scrollToItem(place, 'center')", place)
+        shown = f'.jp-Notebook .jp-Cell[data-windowed-list-index="{place}"] .jp-OutputArea-output'
+        if page.locator(shown).count():
+            seen += 1
+            for rule in axe.run(page, context=shown).response["violations"]:
+                found[f"cell {place}: {rule['id']}"] = [node["html"][:120] for node in rule["nodes"]]
+    assert seen > 5
+    assert found == {}
+    last = page.locator(".jp-Notebook .jp-OutputArea-output").last
+    last.evaluate("output => { output.append(Object.assign(new Image(9, 9), {id: 'undescribed', src: 'data:,'})); }")
+    (rule,) = axe.run(page, context="#undescribed").response["violations"]
+    assert rule["id"] == "image-alt"
 
 
 @pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CAPTION_BOX], indirect=True)
@@ -268,3 +243,35 @@ def test_votes_are_cast_with_the_mouse_and_with_the_keyboard_and_can_be_changed(
     last.press("Enter")
     expect(said).to_contain_text("Picture 16: down. 2 of 16 voted on", timeout=10_000)
     expect(output.locator("img").last).to_have_attribute("alt", re.compile("^Picture 16, .*: down$"))
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CALCULATOR], indirect=True)
+def test_the_calculator_reckons_at_its_extremes_with_the_keyboard_and_explains_what_it_refuses(lesson: Lesson):
+    model = lesson.page.get_by_role("textbox", name="size of the model")
+    output = widget_with(lesson, model, beside="table")
+    said, sums = output.get_by_role("status"), output.get_by_role("table")
+    expect(sums).to_contain_text("107,666 : 1")
+    field = output.get_by_role("textbox", name="size of the model")
+    for text, ratio in (("1 B", "452,198,400,000,000 : 1"), ("1000 TB", "0.452 : 1")):
+        field.fill(text)
+        field.press("Enter")
+        expect(sums).to_contain_text(ratio, timeout=10_000)
+        expect(said).to_contain_text(f"a model of {text}")
+    field.fill("4.2 gb")
+    field.press("Enter")
+    expect(said).to_have_text(re.compile(r"^'gb' is no unit of size: write B, kB, .*\.$"), timeout=10_000)
+    expect(sums).to_have_count(0)
+    field.fill("4.2 GB")
+    field.press("Tab")
+    expect(sums).to_contain_text("107,666 : 1", timeout=10_000)
+    output.get_by_role("combobox", name="pixels a side").select_option("1024")
+    expect(sums).to_contain_text("7,235 TB", timeout=10_000)
+
+
+@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CALCULATOR], indirect=True)
+def test_the_slider_goes_through_the_drawings_and_their_neighbours_to_both_ends(lesson: Lesson):
+    output = widget_with(lesson, lesson.page.get_by_role("slider"))
+    slider, picture = output.get_by_role("slider"), output.locator("img").first
+    for key, number in (("End", 32), ("ArrowLeft", 31), ("Home", 1)):
+        slider.press(key)
+        expect(picture).to_have_attribute("alt", re.compile(f"^Drawing {number} by the shipped model"), timeout=10_000)
