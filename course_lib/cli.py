@@ -24,7 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     build = add("build", help="make the notebooks from notebooks/source")
     build.add_argument("--check", action="store_true", help="change nothing; fail if a notebook is stale")
     build.set_defaults(run=_build)
-    add("doctor", help="check this machine, a line a thing").set_defaults(run=_doctor)
+    publish = add("publish", help="name the public repository, and make all badges and links that lead there")
+    publish.add_argument("--repo", required=True, metavar="OWNER/NAME", help='as on GitHub; "" takes the links back')
+    publish.set_defaults(run=_publish)
+    doctor = add("doctor", help="check this machine, a line a thing")
+    doctor.add_argument("--report", action="store_true", help="say also what someone who helps has to know")
+    doctor.set_defaults(run=_doctor)
     draw = add("draw", help="draw what a caption says, with the model that comes with the course")
     draw.add_argument("caption", nargs="+", metavar="CAPTION", help='say "Maine coon cat laying on runway on Mars"')
     draw.add_argument("-n", "--count", type=int, default=8, help="how many pictures (8)")
@@ -40,6 +45,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("names", nargs="*", metavar="NAME", help="imports, renderer, training or drawing; all if none")
     bench.add_argument("-o", "--output", type=Path, help="write the results to this file, as JSON")
     bench.set_defaults(run=_bench)
+    assign = add("assign", help="make lessons assignments of a class, in an nbgrader course directory")
+    assign.add_argument("lessons", nargs="+", metavar="LESSON", help='a name or number, say "01_noise" or "1"')
+    assign.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
+    assign.add_argument("--points", type=Path, metavar="FILE", help="a TOML file with other points")
+    assign.add_argument(
+        "--solutions", nargs="+", default=[], metavar="LESSON", help="lessons that go out with solutions (none)"
+    )
+    assign.set_defaults(run=_assign)
+    collect = add("collect", help="lay out what students handed in, for grading, and say what was mended")
+    collect.add_argument("source", type=Path, metavar="DIR_OR_ZIP", help="what the LMS gave you")
+    collect.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
+    collect.add_argument(
+        "--students", default="", metavar="PATTERN", help='which part of a path is the student: "(?P<student>\\w+)/"'
+    )
+    collect.set_defaults(run=_collect)
+    grade = add("grade", help="grade what a class handed in, each submission in a sandbox of its own")
+    grade.add_argument("folder", type=Path, metavar="COURSE_DIR", help="the course directory of nbgrader")
+    grade.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once (one for each core)")
+    grade.add_argument("--no-sandbox", action="store_true", help="run the submissions as you; it says what that means")
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler whose workers judge instead"
+    )
+    grade.set_defaults(run=_grade)
 
     options, extra = parser.parse_known_args(arguments)
     options.extra = extra
@@ -110,9 +138,19 @@ def _build(options: argparse.Namespace) -> int:
     return 1 if options.check and lines else 0
 
 
-def _doctor(options: argparse.Namespace) -> int:
-    from course_lib.teaching.doctor import examine
+def _publish(options: argparse.Namespace) -> int:
+    from course_lib.teaching.publishing import publish
 
+    for line in publish(course_folder(), options.repo):
+        print(line)
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from course_lib.teaching.doctor import environment, examine
+
+    if options.report:
+        print(environment(), flush=True)
     healthy = True
     for finding in examine():
         print(finding, flush=True)
@@ -151,6 +189,46 @@ def _bench(options: argparse.Namespace) -> int:
     for result in bench(options.names, output=options.output):
         print(result, flush=True)
     return 0
+
+
+def _assign(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_lib.teaching.assign import assign
+
+    settings = {"points": options.points, "solutions": options.solutions}
+    for assigned in assign(course_folder(), options.lessons, options.to, **settings):
+        print(assigned, flush=True)
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_lib.teaching.collect import REPORT, collect
+
+    collected = collect(options.source, options.to, students=options.students)
+    print(collected, end="")
+    print(f"\nThe same stands in {options.to / REPORT}.txt and .csv.")
+    return 1 if collected.without or any(not row.student for row in collected.rows) else 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    if options.jobs < 1:
+        raise CourseError(f"--jobs {options.jobs} is too few: say 1 or more.")
+    from functools import partial
+
+    from course_lib.teaching.grading import grade
+
+    settings = {"jobs": options.jobs, "isolated": not options.no_sandbox, "scheduler": options.scheduler}
+    grade(options.folder, **settings, say=partial(print, flush=True))
+    return 0
+
+
+def _need_nbgrader() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("nbgrader") is None:
+        raise CourseError('nbgrader is not installed; type `python -m pip install "course_lib[teach]"`.')
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import course_lib
 from course_lib import artist, cli
 from course_lib.errors import CourseError
 from course_lib.teaching import doctor
@@ -129,6 +130,22 @@ def test_an_interrupt_is_quiet(monkeypatch, capsys):
     assert capsys.readouterr().err == "course: interrupted\n"
 
 
+def test_a_report_says_first_which_course_and_machine_it_is(monkeypatch, capsys):
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(True, "a thing")])
+    assert cli.main(["doctor", "--report"]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"course_lib {course_lib.__version__} on ")
+    assert first.endswith("CPU cores")
+    assert str(Path.home()) not in first
+    assert rest == ["[OK]   a thing"]
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    cli.main(["doctor", "--report"])
+    assert "CPU cores, in Google Colab\n" in capsys.readouterr().out
+    assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().out == "[OK]   a thing\n"
+
+
 @pytest.mark.parametrize(("findings", "status"), [([True, True], 0), ([True, False], 1)])
 def test_the_doctor_prints_a_line_a_finding_and_fails_with_any_of_them(monkeypatch, capsys, findings, status):
     monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(ok, "a thing") for ok in findings])
@@ -208,7 +225,16 @@ def test_a_sheet_that_can_not_be_written_leaves_the_old_one(painter, tmp_path, c
     assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["draw"], ["train"], ["run", "--fast"], ["doctor", "--no-browser"]])
+def test_publishing_without_a_name_or_with_an_address_says_what_a_name_is(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "pyproject.toml").write_text('[tool.course]\nrepository = ""\n')
+    assert cli.main(["publish", "--repo", "https://github.com/OWNER/NAME"]) == 1
+    assert "write OWNER/NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["draw"], ["publish"], ["train"], ["run", "--fast"], ["doctor", "--no-browser"]]
+)
 def test_what_is_no_command_or_option_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
