@@ -36,7 +36,8 @@ quick: .venv/.dev
 # Everything, to the end even if something fails, then one line with the sum of all tests.
 test: .venv/.dev
 	@rm -rf .reports
-	@$(MAKE) --keep-going check lowest slow solved browser; status=$$?; \
+	@status=0; $(MAKE) --keep-going check lowest slow || status=1; \
+	$(MAKE) --keep-going --jobs=2 solved browser || status=1; \
 	$(BIN)/python .ci/total.py .reports || status=1; exit $$status
 
 # The library with the oldest versions it allows, without the tools for authors.
@@ -46,7 +47,7 @@ lowest: .venv-lowest/.done .venv/.dev
 		$(addprefix --ignore=,$(shell grep -lrE 'course_lib\.teaching|nbclient|rattler' tests --include='test_*.py')) $(REPORT)
 
 slow: .venv/.dev
-	$(PYTEST) -m "slow and not browser or sandbox" $(REPORT)
+	OMP_NUM_THREADS=1 $(PYTEST) -m "(slow or sandbox) and not browser" -n 2 $(REPORT)
 
 # With the network cut, where bubblewrap can: no lesson may need it.
 OFFLINE = $(shell bwrap --dev-bind / / --unshare-net true 2>/dev/null && echo bwrap --dev-bind / / --unshare-net)

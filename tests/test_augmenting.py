@@ -63,6 +63,7 @@ def test_augmented_or_not_a_model_has_the_same_pictures_captions_seed_and_steps(
     assert len(pictures) == 2 + 2 * 2 * 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_augmentation_goes_on_where_it_was_and_leaves_one_file(tiny, tmp_path, interrupted_after):
     straight, path = tmp_path / "straight.safetensors", tmp_path / "augmentation.safetensors"
     command.train("augmentation", output=straight, device="cpu")
@@ -117,6 +118,7 @@ def learned(monkeypatch) -> dict:
     return told
 
 
+@pytest.mark.slow
 def test_the_artist_learns_every_subject_and_every_style_but_not_the_pairs_it_is_asked_for(learned):
     before = [value.clone() for value in learned["artist"].model.parameters()]
     figures, pictures = augmenting.style(silent, steps=1, judge_steps=1)

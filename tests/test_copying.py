@@ -91,6 +91,7 @@ def tiny(monkeypatch) -> None:
         monkeypatch.setattr(copying, name, value)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_was_and_leaves_one_file(tiny, tmp_path, interrupted_after, capsys):
     straight, path = tmp_path / "straight.safetensors", tmp_path / "copies.safetensors"
     command.train("copies", output=straight, device="cpu")
@@ -171,6 +172,7 @@ def test_two_models_agree_the_more_the_more_each_has_learned_from():
     assert apart[-1] < 0.5 * mean(of_size(recipe, "halves", SIZES[-1], "different noise"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", copying.KEPT)
 def test_the_shipped_models_draw_the_shipped_drawings(size):
     saved, recipe = files.shipped("copies")

@@ -33,6 +33,7 @@ def tiny(monkeypatch) -> None:
     monkeypatch.setattr(enhancing, "EXAMINED", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "steps"), [("make_plates", 3), ("make_specialists", 6)])
 def test_a_recipe_says_what_it_made_and_goes_on_where_it_was_killed(tiny, tmp_path, interrupted_after, make, steps):
     straight, path, working = (tmp_path / f"{name}.safetensors" for name in ("straight", "a", "a.run"))
@@ -107,6 +108,7 @@ def test_a_readers_batch_has_right_answers_mixtures_and_blurred_plates():
             assert apart[row, one] < 0.1
 
 
+@pytest.mark.slow
 def test_the_reader_and_the_router_learn():
     torch.manual_seed(0)
     losses = list(enhancing.train_reader(Reader(widths=(16, 32)), plates=60, steps=30, batch=16))

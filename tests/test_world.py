@@ -88,6 +88,7 @@ def test_batches_of_any_size_agree_at_any_resolution(size):
     assert torch.equal(together, pieces)
 
 
+@pytest.mark.slow
 def test_a_picture_is_the_same_on_any_number_of_threads():
     program = (
         "import hashlib, torch; torch.set_num_threads({}); from course_lib import world;"
