@@ -6,12 +6,15 @@ import itertools
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from colorspacious import cspace_convert, deltaE
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from course_lib.errors import CourseError
@@ -380,6 +383,34 @@ def test_a_chart_draws_each_line_in_its_own_colour():
         found = shades(chart(dict(list(lines.items())[:count]), x="x", y="y", about="x"))
         assert set(PALETTE[:count]) <= found
         assert not set(PALETTE[count:]) - {"#000000"} & found
+
+
+def nearest_two(colours: Sequence[str], deficiency: str) -> float:
+    """How far apart the two most alike of some colours are to an eye without one sort of cones; 1 can just be seen.
+
+    Seen as in Machado et al., "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009), at full
+    severity; compared in CAM02-UCS.
+    """
+    eye = {"name": "sRGB1+CVD", "cvd_type": deficiency, "severity": 100}
+    seen = cspace_convert([to_rgb(colour) for colour in colours], eye, "sRGB1").clip(0, 1)
+    return min(float(deltaE(one, other)) for one, other in itertools.combinations(seen, 2))
+
+
+@pytest.mark.parametrize("deficiency", ["protanomaly", "deuteranomaly", "tritanomaly"])
+def test_colour_blind_readers_tell_any_two_colours_of_the_palette_apart(deficiency):
+    assert nearest_two(PALETTE, deficiency) > 10
+
+
+@pytest.mark.parametrize(
+    ("deficiency", "colours"),
+    [
+        ("protanomaly", ["#8F2D00", "#3A4A00"]),
+        ("deuteranomaly", ["#A65E00", "#6E7F00"]),
+        ("tritanomaly", ["#0072B2", "#00808A"]),
+    ],
+)
+def test_colours_that_look_alike_to_some_are_found(deficiency, colours):
+    assert nearest_two(colours, deficiency) < 10
 
 
 def test_lines_are_told_apart_by_marker_and_dash_where_colour_is_lost():
