@@ -47,7 +47,7 @@ lowest: .venv-lowest/.done .venv/.dev
 		$(addprefix --ignore=,$(shell grep -lrE 'course_lib\.teaching|nbclient|rattler' tests --include='test_*.py')) $(REPORT)
 
 slow: .venv/.dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "(slow or sandbox) and not browser" -n 2 $(REPORT)
+	OMP_NUM_THREADS=1 $(PYTEST) -m "(slow or sandbox) and not browser" -n 2 --dist loadgroup $(REPORT)
 
 # With the network cut, where bubblewrap can: no lesson may need it.
 OFFLINE = $(shell bwrap --dev-bind / / --unshare-net true 2>/dev/null && echo bwrap --dev-bind / / --unshare-net)

@@ -267,6 +267,7 @@ def stripped(cell: Any) -> list[Any]:
     return [cell]
 
 
+@pytest.mark.xdist_group("a class")  # its grading takes a minute: once, not for each process
 @pytest.mark.slow
 @pytest.mark.sandbox
 class TestAClass:

@@ -11,7 +11,7 @@ from course_lib.noise import noise_like
 from course_lib.sampling import walk
 from course_lib.training import train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one_caption")]  # what all of them look at is made once
 
 SCENE = world.parse("Maine coon cat laying on a wooden floor.")
 

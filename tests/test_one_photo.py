@@ -10,7 +10,7 @@ from course_lib.pictures import example_photo
 from course_lib.sampling import guess_picture, walk
 from course_lib.training import train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one_photo")]  # what all of them look at is made once
 
 
 @pytest.fixture(scope="module")

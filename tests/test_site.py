@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # what all of them look at is made once
 
 LESSONS = sorted(path.stem for path in Path(__file__).resolve().parents[1].glob("notebooks/[0-9][0-9]_*.ipynb"))
 

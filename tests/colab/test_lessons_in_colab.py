@@ -102,7 +102,7 @@ def is_widget(output: NotebookNode) -> bool:
 def mute(client: NotebookClient) -> list[str]:
     """Use each kind of control once, as a page does, and say which of them changed nothing in the kernel."""
     uses = {
-        "FloatSlider": {"method": "update", "state": {"value": 0.35}, "buffer_paths": []},
+        "FloatSlider": {"method": "update", "state": {"value": 2.0}, "buffer_paths": []},  # or its end
         "Text": {"method": "update", "state": {"value": "Rocket parked on grass"}, "buffer_paths": []},
         "Button": {"method": "custom", "content": {"event": "click"}},
     }
