@@ -3,6 +3,8 @@
 Each is a whole cell.  None of them blends two pictures, except those of HARMLESS.
 """
 
+from pathlib import Path
+
 WRONG = "    return picture * 0\n"
 HEAD = "def blend(picture, noise, amount):\n"
 RIGHT = HEAD + "    return (1 - amount) * picture + amount * noise\n"
@@ -187,6 +189,10 @@ HOSTILE: dict[str, str] = {
 }
 
 # What a submission learns or does is told in its answer: a text, which the tests look at.
+# Where the files of others are: of users, of services, and what the one who grades keeps at home.
+OTHERS = ["/home", "/etc/passwd", "/var", "/mnt", "/run", "/opt", "/srv"]
+OTHERS += [str(Path.home() / name) for name in (".ssh", ".bashrc")]
+
 SPIES: dict[str, str] = {
     "the hidden tests": body(
         "import os",
@@ -207,7 +213,7 @@ SPIES: dict[str, str] = {
     ),
     "others' files": body(
         "import os",
-        "places = ('/home', '/etc/passwd', '/var', '/root/.ssh', '/root/.bashrc', '/mnt', '/run', '/opt', '/srv')",
+        f"places = {OTHERS}",
         "found = [place for place in places if os.path.exists(place)]",
         "found += [name for name in os.listdir('/tmp')]",
         "return str(found)",

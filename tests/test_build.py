@@ -278,17 +278,22 @@ WRITTEN_MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("name", WRITTEN_MISTAKES)
-def test_a_mistake_in_a_written_exercise_stops_the_build(course: Path, name: str) -> None:
-    old, new, where, words = WRITTEN_MISTAKES[name]
-    assert old in WITH_WRITTEN
-    text = WITH_WRITTEN.replace(old, new, 1)
+def refused(course: Path, lesson: str, old: str, new: str, where: str, words: str) -> list[str]:
+    """What the build says of a lesson with `new` for `old`: among it `words`, and the number of the line of `where`."""
+    assert old in lesson
+    text = lesson.replace(old, new, 1)
     line = next(number for number, line in enumerate(text.split("\n"), start=1) if where in line)
     write(course, text)
     with pytest.raises(AuthorError) as caught:
         build(course)
     found = str(caught.value).split("\n")
     assert any(f.startswith(f"notebooks/source/01_noise.py:{line}: ") and words in f for f in found), found
+    return found
+
+
+@pytest.mark.parametrize("name", WRITTEN_MISTAKES)
+def test_a_mistake_in_a_written_exercise_stops_the_build(course: Path, name: str) -> None:
+    refused(course, WITH_WRITTEN, *WRITTEN_MISTAKES[name])
 
 
 @pytest.mark.parametrize(
@@ -798,15 +803,7 @@ BRINGS_OTHERS = {"metadata that is not JSON", "a solution that does not begin", 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_an_authors_mistake_stops_the_build_and_names_its_line(course: Path, name: str) -> None:
-    old, new, where, words = MISTAKES[name]
-    assert old in LESSON
-    text = LESSON.replace(old, new, 1)
-    line = next(number for number, line in enumerate(text.split("\n"), start=1) if where in line)
-    write(course, text)
-    with pytest.raises(AuthorError) as caught:
-        build(course)
-    found = str(caught.value).split("\n")
-    assert any(f.startswith(f"notebooks/source/01_noise.py:{line}: ") and words in f for f in found), found
+    found = refused(course, LESSON, *MISTAKES[name])
     assert len(found) == 1 or name in BRINGS_OTHERS, found
     assert not list(course.rglob("*.ipynb"))
 

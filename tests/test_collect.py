@@ -168,40 +168,36 @@ def test_moodles_folders_are_understood(course: Path, lms: Path, done: Notebook)
     assert answers(laid(course, "Ana_Pérez_1234")) == ALL
 
 
-def test_moodles_flat_files_are_understood(course: Path, lms: Path, done: Notebook) -> None:
-    put(lms, "Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", done)
-    put(lms, "Participant_9_assignsubmission_file_01_noise.ipynb", done)
-    assert students(collect(lms, course)) == ["Ana_Pérez_1234", "Participant_9"]
+# What learning systems give, by the names of the files, and whose they are.
+LAYOUTS: dict[str, tuple[list[str], list[str]]] = {
+    "Moodle's flat files": (
+        ["Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", "Participant_9_assignsubmission_file_01_noise.ipynb"],
+        ["Ana_Pérez_1234", "Participant_9"],
+    ),
+    "Canvas": (
+        ["perezana_1234_56789_01_noise.ipynb", "vandenbergbo_LATE_77_56790_Copy of 01_noise-2.ipynb"],
+        ["perezana_1234", "vandenbergbo_77"],
+    ),
+    "a folder for each student": (["ana/01_noise.ipynb", "bo/drafts/final FINAL.ipynb"], ["ana", "bo"]),
+    "nbgrader's own": (
+        ["submitted/ana/01_noise/01_noise.ipynb", "submitted/bo/01_noise/01_noise.ipynb"],
+        ["ana", "bo"],
+    ),
+    "the folder of a download": (["lesson one/ana.ipynb", "lesson one/bo.ipynb"], ["ana", "bo"]),
+}
 
 
-def test_canvas_files_are_understood(course: Path, lms: Path, done: Notebook) -> None:
-    put(lms, "perezana_1234_56789_01_noise.ipynb", done)
-    put(lms, "vandenbergbo_LATE_77_56790_Copy of 01_noise-2.ipynb", done)
-    assert students(collect(lms, course)) == ["perezana_1234", "vandenbergbo_77"]
-
-
-def test_a_folder_for_each_student_is_understood(course: Path, lms: Path, done: Notebook) -> None:
-    put(lms, "ana/01_noise.ipynb", done)
-    put(lms, "bo/work/final FINAL.ipynb", done)
-    assert students(collect(lms, course)) == ["ana", "bo"]
+@pytest.mark.parametrize(("files", "whose"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_layout_is_understood(course: Path, lms: Path, done: Notebook, files: list[str], whose: list[str]) -> None:
+    for name in files:
+        put(lms, name, done)
+    assert students(collect(lms, course)) == whose
 
 
 def test_a_file_for_each_student_is_understood(course: Path, lms: Path, done: Notebook) -> None:
     for name in ("ana", "bo_01_noise", "01_noise_cem", "Dana Li - 01_noise", "Copy of 01_noise - Eve", "fay (1)"):
         put(lms, f"{name}.ipynb", done)
     assert sorted(students(collect(lms, course))) == ["Dana_Li", "Eve", "ana", "bo", "cem", "fay"]
-
-
-def test_nbgraders_own_layout_is_understood(course: Path, lms: Path, done: Notebook) -> None:
-    put(lms, "submitted/ana/01_noise/01_noise.ipynb", done)
-    put(lms, "submitted/bo/01_noise/01_noise.ipynb", done)
-    assert students(collect(lms, course)) == ["ana", "bo"]
-
-
-def test_the_folder_of_a_download_is_no_student(course: Path, lms: Path, done: Notebook) -> None:
-    put(lms, "lesson one/ana.ipynb", done)
-    put(lms, "lesson one/bo.ipynb", done)
-    assert students(collect(lms, course)) == ["ana", "bo"]
 
 
 def test_a_pattern_tells_the_student_where_the_names_do_not(course: Path, lms: Path, done: Notebook) -> None:
