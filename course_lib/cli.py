@@ -40,9 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("name", metavar="NAME")
     train.add_argument("-o", "--output", type=Path, help="the file to write instead of the course's own")
     train.add_argument("--device", help="say cpu or cuda; the best there is, if not said")
+    train.add_argument("--mixed", action="store_true", help="bfloat16 where it is enough, on a GPU (draw)")
+    train.add_argument("--compile", action="store_true", help="compile the training's steps, on a GPU (draw)")
     train.set_defaults(run=_train)
     bench = add("bench", help="measure how fast the course is on this machine")
-    bench.add_argument("names", nargs="*", metavar="NAME", help="imports, renderer, training or drawing; all if none")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="say renderer, training or drawing; all if none")
     bench.add_argument("-o", "--output", type=Path, help="write the results to this file, as JSON")
     bench.set_defaults(run=_bench)
     assign = add("assign", help="make lessons assignments of a class, in an nbgrader course directory")
@@ -179,7 +181,9 @@ def _draw(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from course_lib.teaching.train import train
 
-    print(train(options.name, output=options.output, device=options.device))
+    speed = {"mixed": options.mixed, "compiled": options.compile}
+    if line := train(options.name, output=options.output, device=options.device, **speed):
+        print(line)
     return 0
 
 

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from . import processes
 from .errors import CourseError
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -18,10 +19,14 @@ SHIPPED = Path(__file__).parent / "shipped"
 def store(tensors: dict[str, Tensor], path: Path | str, *, recipe: dict[str, Any]) -> None:
     """Write tensors with `recipe` (what made them) inside.  Written beside, then renamed.
 
+    Of several processes that train together the first writes, and none goes on before the file is there.
     Raises CourseError if it can't be written; what stood there before stays.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")
+    if not processes.first():
+        processes.wait()
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.contiguous() for name, value in tensors.items()}
@@ -36,6 +41,7 @@ def store(tensors: dict[str, Tensor], path: Path | str, *, recipe: dict[str, Any
         raise CourseError(
             f"The checkpoint {path} could not be written ({error}); free some space or choose another folder."
         ) from error
+    processes.wait()
 
 
 def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:

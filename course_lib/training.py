@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import processes
 from .errors import CourseError
 from .files import read, store
 from .models import Denoiser
@@ -65,6 +66,8 @@ def train(
     average: float = 0.999,
     checkpoint: Path | str | None = None,
     save_every: int = 20,
+    mixed: bool = False,
+    compiled: bool = False,
 ) -> Iterator[Step]:
     """Teach `model` to denoise `pictures`, and yield a Step after each step: the caller shows progress or stops.
 
@@ -77,12 +80,22 @@ def train(
     ones (Polyak and Juditsky 1992; so in Ho et al. 2020, arXiv:2006.11239); each step it keeps the share `average`.
     With a `checkpoint` file the run saves itself every `save_every` steps and at the end, and goes on from what it
     finds there: step k depends on nothing but the weights, the seed and k, so the weights come out the same to the bit.
-    Raises CourseError if the checkpoint can't be read or written, or is of another run, or the model takes other keys.
+    mixed: compute in bfloat16 what does not need more, and keep the weights in float32 (Micikevicius et al. 2018,
+    arXiv:1710.03740).  compiled: let torch.compile write the steps anew.  Both are for GPUs.
+    Where several processes train together (`processes`), each takes its part of every batch: the weights are those that
+    one process comes to, but for rounding.
+    Raises CourseError if the checkpoint can't be read or written, or is of another run, or the model takes other keys,
+    or a batch can't be shared evenly.
     """
     if amounts not in AMOUNTS:
         raise CourseError(f"Amounts are drawn {' or '.join(map(repr, AMOUNTS))}, not {amounts!r}.")
     if averaged is not None and averaged.config != model.config:
         raise CourseError("The averaged model must be of the same make as the model; copy.deepcopy(model) gives one.")
+    if batch % processes.share()[1]:
+        raise CourseError(
+            f"A batch of {batch} pictures can't be shared evenly by {processes.share()[1]} processes: "
+            "start a number of them that divides it."
+        )
     recipe = {
         "model": model.config,
         "steps": steps,
@@ -101,17 +114,25 @@ def train(
         done = resume(Path(checkpoint), model, optimizer, recipe, averaged=averaged)
     elif averaged is not None:
         averaged.load_state_dict(model.state_dict())
+    processes.agree(done, f"checkpoint {checkpoint}")
     height, width = pictures[torch.tensor([0])].shape[2:]
-    small = batch * height * width // model.fold**2 * model.widths[0] <= SMALL_STEP
+    mine = batch // processes.share()[1]
+    small = mine * height * width // model.fold**2 * model.widths[0] <= SMALL_STEP
+    device = next(model.parameters()).device
     model.train()
+    asked = processes.shared(model)
+    if compiled:
+        asked = torch.compile(asked)
     for number in range(done + 1, steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * schedule(number, steps)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
         with one_thread() if small else nullcontext():
-            loss = loss_at(
-                model, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts
-            )
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                loss = loss_at(
+                    asked, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts,
+                    share=processes.share(),
+                )  # fmt: skip
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -121,7 +142,7 @@ def train(
         if checkpoint is not None and (number % save_every == 0 or number == steps):
             extra = optimizer_tensors(model, optimizer) | ({} if averaged is None else weights(averaged, "averaged"))
             save(model, checkpoint, recipe=recipe | {"step": number}, extra=extra)
-        yield Step(number, loss.item())
+        yield Step(number, processes.mean(loss).item())
     model.eval()
 
 
@@ -134,27 +155,33 @@ def loss_at(
     keys: Tensor | None = None,
     drop_key: float = 0.0,
     amounts: str = "even",
+    share: tuple[int, int] = (0, 1),
 ) -> Tensor:
     """The mean square error of one batch: pictures, amounts, noise, and whose key is dropped, drawn by `generator`.
 
     All is drawn on the CPU, so that a seed gives the same on every device.  Arguments as in `train`.
+    share: which part of the batch is asked for, from 0, and of how many; all of it is drawn whatever the part.
     """
     device = next(model.parameters()).device
+    part, parts = share
+    mine = slice(batch * part // parts, batch * (part + 1) // parts)
     chosen = torch.randint(len(pictures), (batch,), generator=generator)
     bell = amounts == "bell"
     amount = torch.randn(batch, generator=generator).sigmoid() if bell else torch.rand(batch, generator=generator)
-    clean = pictures[chosen.to(pictures.device) if isinstance(pictures, Tensor) else chosen].to(device)  # B x 3 x H x W
-    noise = torch.randn(clean.shape, generator=generator).to(clean)
+    which = chosen[mine]
+    clean = pictures[which.to(pictures.device) if isinstance(pictures, Tensor) else which].to(device)  # b x 3 x H x W
+    noise = torch.randn(batch, *clean.shape[1:], generator=generator)[mine].to(clean)
     key = None
     if keys is not None:
-        kept = torch.rand(batch, 1, generator=generator) >= drop_key
-        said = keys[(chosen % len(keys)).to(keys.device)]  # B x key_size, or B x ways x key_size
+        kept = (torch.rand(batch, 1, generator=generator) >= drop_key)[mine]
+        said = keys[(which % len(keys)).to(keys.device)]  # b x key_size, or b x ways x key_size
         if said.ndim == 3:
-            way = torch.randint(said.shape[1], (batch,), generator=generator).to(said.device)
-            said = said[torch.arange(batch, device=said.device), way]
-        key = said.to(clean) * kept.to(clean)  # B x key_size
+            way = torch.randint(said.shape[1], (batch,), generator=generator)[mine].to(said.device)
+            said = said[torch.arange(len(said), device=said.device), way]
+        key = said.to(clean) * kept.to(clean)  # b x key_size
     target = {"picture": clean, "noise": noise, "velocity": noise - clean}[model.predicts]
-    return F.mse_loss(model(blend(clean, noise, amount.to(device)), amount.to(device), key), target)
+    amount = amount[mine].to(device)
+    return F.mse_loss(model(blend(clean, noise, amount), amount, key), target)
 
 
 @torch.no_grad()

@@ -45,7 +45,8 @@ def test_the_benches_that_are_named_run_and_are_written_where_asked(measured, tm
 def test_an_unknown_bench_stops_before_any_other_runs(measured, capsys):
     assert cli.main(["bench", "renderer", "unicorn"]) == 1
     assert capsys.readouterr().err == (
-        "course: there is no bench 'unicorn'; there are imports, renderer, filters, words, training, drawing.\n"
+        "course: there is no bench 'unicorn'; "
+        "there are imports, renderer, filters, words, training, processes, drawing.\n"
     )
     assert measured == []
 

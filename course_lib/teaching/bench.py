@@ -144,6 +144,28 @@ def training() -> tuple[float, str]:
     return 1 / seconds(lambda: next(steps)), f"steps/s of {PARTS['batch']} pictures"
 
 
+def processes() -> tuple[float, str]:
+    """The same training by two processes, which share each batch and the machine's cores."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    threads = str(max(1, (os.cpu_count() or 2) // 2))
+    done = subprocess.run(
+        [*torchrun, sys.executable, "-c", "from course_lib.teaching.bench import one_of_them; one_of_them()"],
+        env=os.environ | {"OMP_NUM_THREADS": threads}, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout), "steps/s by two processes"
+
+
+def one_of_them() -> None:
+    import torch
+
+    from course_lib.processes import first, joined
+
+    with joined(torch.device("cpu")):
+        rate, _ = training()
+        if first():
+            print(rate)
+
+
 def drawing() -> tuple[float, str]:
     from course_lib.artist import shipped_artist
 
@@ -157,5 +179,6 @@ BENCHES: dict[str, Callable[[], tuple[float, str]]] = {
     "filters": filters,
     "words": words,
     "training": training,
+    "processes": processes,
     "drawing": drawing,
 }

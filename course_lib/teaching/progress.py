@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from course_lib import training
+from course_lib import processes, training
 from course_lib.files import read
 from course_lib.models import Denoiser
 
@@ -31,7 +31,7 @@ def with_progress(
     losses: list[float] = []
     until = until or steps
     start = time.perf_counter()
-    with tqdm(total=until, desc=name, unit="step") as bar:
+    with tqdm(total=until, desc=name, unit="step", disable=not processes.first()) as bar:
         for step in training.train(model, pictures, steps=steps, checkpoint=checkpoint, **settings):
             bar.update(step.number - bar.n)  # a run that goes on begins further up
             losses.append(step.loss)
@@ -77,7 +77,7 @@ class Parts:
 
     def remove(self) -> None:
         for part in self.files:
-            part.unlink()
+            part.unlink(missing_ok=True)  # another process may have
 
 
 def finished(part: Path) -> bool:

@@ -4,13 +4,14 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib import artist, judge, training, words, world
+from course_lib import artist, judge, processes, training, words, world
 from course_lib.errors import CourseError
 from course_lib.files import SHIPPED, read, store
 from course_lib.models import Denoiser
@@ -39,8 +40,18 @@ EXAM = {"each": 32, "many": 2_000}  # drawings of each held-out scene, and of kn
 FIRST_SEED = 1_000_000  # the pictures that models are trained on; those of the lessons lie below, the judge's above
 
 
-def train(name: str, *, output: Path | None = None, device: str | None = None) -> str:
+def train(
+    name: str,
+    *,
+    output: Path | None = None,
+    device: str | None = None,
+    mixed: bool = False,
+    compiled: bool = False,
+) -> str:
     """Make the file `name` of RECIPES, by default where the course looks for it; returns a line about what was made.
+
+    Started by torchrun, all processes train together, and the line is empty in all but the first.
+    mixed, compiled: as in `training.train`, for "draw" alone.
 
     What a long training has done is kept in a file beside `output`, from which the same command goes on; `output` is
     written at the end, whole or not at all.
@@ -51,15 +62,23 @@ def train(name: str, *, output: Path | None = None, device: str | None = None) -
     output = output or SHIPPED / f"{name}.safetensors"
     if output.suffix != ".safetensors" or output.is_dir():
         raise CourseError(f"'{output}' is no name for a checkpoint: end it in .safetensors.")
+    recipe_of = RECIPES[name]
+    if mixed or compiled:
+        if name != "draw":
+            raise CourseError(f"--mixed and --compile are for 'draw', and {name!r} takes neither: leave them out.")
+        recipe_of = partial(make_draw, mixed=mixed, compiled=compiled)
     working = output.with_name(f"{output.stem}.run.safetensors")
-    try:
-        recipe = RECIPES[name](output, working, chosen_device(device))
-    except KeyboardInterrupt:
-        if working.exists():
-            print(f"\ncourse: the steps done are in {working}; the same command goes on from there.", file=sys.stderr)
-        raise
-    working.unlink(missing_ok=True)
-    return f"{output}: {json.dumps(recipe)}"
+    with processes.joined(chosen_device(device)) as here:
+        try:
+            recipe = recipe_of(output, working, here)
+        except KeyboardInterrupt:
+            if working.exists() and processes.first():
+                print(
+                    f"\ncourse: the steps done are in {working}; the same command goes on from there.", file=sys.stderr
+                )
+            raise
+        working.unlink(missing_ok=True)
+        return f"{output}: {json.dumps(recipe)}" if processes.first() else ""
 
 
 def chosen_device(name: str | None) -> torch.device:
@@ -80,7 +99,9 @@ def make_words(output: Path, working: Path, device: torch.device) -> dict[str, A
     return words.make_words(output)
 
 
-def make_draw(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
+def make_draw(
+    output: Path, working: Path, device: torch.device, *, mixed: bool = False, compiled: bool = False
+) -> dict[str, Any]:
     """The model that draws captions, keyed by the shipped words, on every scene of the world that is not held out."""
     scenes = world.seen_scenes()
     renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED, size=WALK["size"])
@@ -95,13 +116,13 @@ def make_draw(output: Path, working: Path, device: torch.device) -> dict[str, An
     else:
         first = with_progress(
             "whole captions", model, pictures, keys=ways[:, 0], seed=0, averaged=averaged, checkpoint=working,
-            save_every=100, until=WHOLE_UNTIL, **WHOLE,
+            save_every=100, until=WHOLE_UNTIL, mixed=mixed, compiled=compiled, **WHOLE,
         )  # fmt: skip
         training.save(averaged, beginner, recipe=first)
     model.load_state_dict(averaged.state_dict())
     second = with_progress(
         "and their parts", model, pictures, keys=ways, seed=1, averaged=averaged, checkpoint=later, save_every=100,
-        **PARTS,
+        mixed=mixed, compiled=compiled, **PARTS,
     )  # fmt: skip
     recipe: dict[str, Any] = {
         "command": "course train draw",
@@ -115,8 +136,8 @@ def make_draw(output: Path, working: Path, device: torch.device) -> dict[str, An
     measured = {"seconds": first["seconds"] + second["seconds"], "loss": second["loss"]}
     recipe["scores"] = measured | exam(artist.Artist(averaged.eval(), words.shipped_words(), recipe))
     training.save(averaged, output, recipe=recipe)
-    beginner.unlink()
-    later.unlink()
+    for part in (beginner, later):
+        part.unlink(missing_ok=True)  # another process may have
     return recipe
 
 
@@ -164,7 +185,12 @@ def make_judge(output: Path, working: Path, device: torch.device) -> dict[str, A
     torch.manual_seed(0)
     critic = judge.Judge(world.FACTORS)
     start = time.perf_counter()
-    for _ in tqdm(judging.train_judge(critic, steps=judging.STEPS), desc="judge", total=judging.STEPS):
+    for _ in tqdm(
+        judging.train_judge(critic, steps=judging.STEPS),
+        desc="judge",
+        total=judging.STEPS,
+        disable=not processes.first(),
+    ):
         pass
     recipe = {
         "command": "course train judge",
@@ -184,7 +210,9 @@ def experiment(name: str, run: Callable[..., experiments.Result]) -> Callable[[P
         from tqdm import tqdm
 
         start = time.perf_counter()
-        figures, pictures = run(lambda steps, what, count: tqdm(steps, desc=f"{name}, {what}", total=count))
+        figures, pictures = run(
+            lambda steps, what, count: tqdm(steps, desc=f"{name}, {what}", total=count, disable=not processes.first())
+        )
         recipe = {"command": f"course train {name}", "seconds": round(time.perf_counter() - start)} | figures
         store(pictures, output, recipe=recipe)
         return recipe
