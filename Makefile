@@ -13,7 +13,7 @@ COURSE := --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -m pytest -rfEs
 REPORT = --junitxml=.reports/$@.xml
 
-.PHONY: lab check lint quick test lowest slow solved browser colab run build images site lock wheel
+.PHONY: lab check lint quick test lowest slow solved browser colab run build images site lock wheel bench-peers
 .DELETE_ON_ERROR:
 
 lab: .venv/.lab
@@ -27,8 +27,8 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/course build --check
-	$(BIN)/codespell README.md docs notebooks/source course_lib tests .github .ci Makefile
-	$(BIN)/codespell --dictionary docs/british.txt README.md docs/*.md docs/library notebooks/source
+	$(BIN)/codespell README.md docs notebooks/source course_lib benchmarks tests .github .ci Makefile
+	$(BIN)/codespell --dictionary docs/british.txt README.md benchmarks/README.md docs/*.md docs/library notebooks/source
 
 quick: .venv/.dev
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not browser and not sandbox and not colab" -n 2 $(REPORT)
@@ -89,6 +89,11 @@ build/live/.runtime: docs/npm/package.json docs/npm/package-lock.json
 	@if npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --silent && cp $(RUNTIME) build/live; then touch $@; \
 	else echo 'Without npm and a network, the front page will say that it can not draw: install Node.js for the drawing.'; fi
 
+# The course beside diffusers, denoising-diffusion-pytorch and smalldiffusion: hours.  Say less with PEERS_ARGS.
+bench-peers: .venv-bench/.done
+	.venv-bench/$(PROGRAMS)/python -m benchmarks.peers $(PEERS_ARGS)
+	.venv-bench/$(PROGRAMS)/python -m benchmarks.report
+
 wheel: .venv/.dev
 	$(BIN)/hatchling build -t wheel -d dist
 
@@ -142,4 +147,11 @@ COLAB_HAS := numpy scipy matplotlib pillow scikit-image PyWavelets ipywidgets sa
 	grep -vE '^(torch|setuptools|tifffile)==' $(COLAB) > .venv-colab/versions.txt
 	.venv-colab/$(PROGRAMS)/pip install $(TORCH)
 	.venv-colab/$(PROGRAMS)/python -m pip install --constraint .venv-colab/versions.txt $(COLAB_HAS)
+	@touch $@
+
+# torchvision comes with torch, from the same place: the two are built for each other.
+.venv-bench/.done: requirements/torch.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/$(PROGRAMS)/pip install $(TORCH) torchvision
+	.venv-bench/$(PROGRAMS)/pip install --constraint requirements/torch.txt --editable ".[bench]"
 	@touch $@

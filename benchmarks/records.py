@@ -1,0 +1,81 @@
+"""What was measured: one record for each run, in one JSON file that a killed comparison goes on from."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from course_lib.errors import CourseError
+
+RESULTS = Path(__file__).parent / "results/peers.json"
+KNOWN, EACH = 1_000, 8  # drawings of known scenes, and of each scene that was held out
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One run: what is trained, for how many seconds, and how many drawings are judged."""
+
+    system: str
+    variant: str
+    size: str
+    seconds: float
+    run: int
+    known: int = KNOWN
+    each: int = EACH
+
+    def done(self, records: Iterable[Record]) -> bool:
+        """Whether there is a record of this very run."""
+        return any(all(record[name] == value for name, value in asdict(self).items()) for record in records)
+
+    def __str__(self) -> str:
+        return f"{self.system}, {self.variant}, {self.size}, {self.seconds:g} s, run {self.run}"
+
+
+def read(path: Path = RESULTS) -> list[Record]:
+    """The records of a file, none if there is no such file.  Raises CourseError if it is not one of records."""
+    if not path.exists():
+        return []
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["records"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CourseError(f"'{path}' holds no records of this benchmark: name another file.") from error
+
+
+def store(records: Sequence[Record], path: Path = RESULTS) -> None:
+    """Write the records beside the file and rename: whenever the machine stops, there is the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    lines = ",\n".join(json.dumps(record) for record in records)
+    part.write_text(f'{{"records": [\n{lines}\n]}}\n', encoding="utf-8")
+    os.replace(part, path)
+
+
+def chosen(records: Iterable[Record], **wanted: Any) -> list[Record]:
+    """The records that have these values, say system="ours"."""
+    return [record for record in records if all(record[name] == value for name, value in wanted.items())]
+
+
+def best_size(records: Sequence[Record], system: str, variant: str) -> str | None:
+    """The size whose median Fréchet distance is lowest, at the longest time at which the most sizes ran.
+
+    None if nothing of this system and variant was run.
+    """
+    found = chosen(records, system=system, variant=variant)
+    if not found:
+        return None
+    sizes = {seconds: {record["size"] for record in chosen(found, seconds=seconds)} for seconds in seconds_of(found)}
+    longest = max(sizes, key=lambda seconds: (len(sizes[seconds]), seconds))
+    return min(
+        sorted(sizes[longest]),
+        key=lambda size: median(record["distance"] for record in chosen(found, seconds=longest, size=size)),
+    )
+
+
+def seconds_of(records: Iterable[Record]) -> list[float]:
+    """The times that were run, the shortest first."""
+    return sorted({record["seconds"] for record in records})

@@ -1,0 +1,207 @@
+"""Makes the tables and the figure from the records: python -m benchmarks.report.  What was not run is said to be so."""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks import records
+from benchmarks.records import EACH, KNOWN, RESULTS, Record
+from benchmarks.systems import SIZES, SYSTEMS, VARIANTS
+from course_lib.errors import CourseError
+from course_lib.pictures import INK, MARKERS, PALETTE, TYPE, Figure
+
+ROOT = Path(__file__).parents[1]
+PAGE, FIGURE = ROOT / "docs/benchmarks.md", ROOT / "images/benchmark.png"
+BEGIN, END = "<!-- peers: made by python -m benchmarks.report -->", "<!-- end of peers -->"
+NEW_PAGE = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+NOT_RUN = "not run"
+TIMES = (60.0, 120.0, 240.0, 600.0)
+LINES = tuple((system, variant) for variant in reversed(VARIANTS) for system in SYSTEMS)
+
+Number = Callable[[float], str]
+
+
+def plain(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def spread(values: Sequence[float], number: Number = plain) -> str:
+    """The median, and from where to where the runs lie."""
+    if not values:
+        return NOT_RUN
+    middle, low, high = (number(value) for value in (median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, the first column on the left, all others on the right."""
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def by_time(stored: Sequence[Record], name: str, number: Number) -> str:
+    """A score of the best size of each system, for each time."""
+    rows = []
+    for system, variant in LINES:
+        size = records.best_size(stored, system, variant)
+        found = records.chosen(stored, system=system, variant=variant, size=size)
+        cells = [
+            spread([record[name] for record in records.chosen(found, seconds=seconds)], number) for seconds in TIMES
+        ]
+        rows.append([system, variant, size or NOT_RUN, *cells])
+    return table(["system", "pictures", "size", *[f"{seconds:g} s" for seconds in TIMES]], rows)
+
+
+def by_size(stored: Sequence[Record]) -> str:
+    """What each size costs, over all its runs, and its Fréchet distance after the longest of them."""
+    rows = []
+    for system, variant in LINES:
+        ran = records.chosen(stored, system=system, variant=variant)
+        for size in SIZES:
+            found = records.chosen(ran, size=size)
+            if not found:
+                rows.append([system, variant, size, *[NOT_RUN] * 6])
+                continue
+            last = records.seconds_of(found)[-1]
+            rows.append([
+                system, variant, size,
+                f"{found[0]['parameters'] / 1e6:.2f} M",
+                f"{found[0]['flops_per_picture'] / 1e9:.2f}",
+                spread([record["pictures_per_second"] for record in found]),
+                spread([record["share_of_matrix_rate"] for record in found], percent),
+                spread([record["memory_mb"] for record in found if record["memory_mb"] is not None]),
+                f"{spread([record['distance'] for record in records.chosen(found, seconds=last)])} at {last:g} s",
+            ])  # fmt: skip
+    heads = ["numbers", "GFLOP/picture", "pictures/s", "of sgemm", "memory, MB", "Fréchet distance"]
+    return table(["system", "pictures", "size", *heads], rows)
+
+
+def settings(stored: Sequence[Record]) -> str:
+    """How each system was set, in its own words, for the sizes that were best."""
+    lines = []
+    for system, variant in LINES:
+        size = records.best_size(stored, system, variant)
+        for record in records.chosen(stored, system=system, variant=variant, size=size)[-1:]:
+            versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+            told = "; ".join(f"{name}: {value}" for name, value in record["settings"].items())
+            lines.append(f"- **{system}, {variant}, {size}** ({versions}). {told[0].upper()}{told[1:]}.")
+    return "\n".join(lines)
+
+
+def section(stored: Sequence[Record], figure: Figure | None, link: str) -> str:
+    """All that stands between the markers."""
+    runs = len({record["run"] for record in stored})
+    machines = "; ".join(sorted({record["machine"] for record in stored})) or NOT_RUN
+    real = spread([record["distance of real"] for record in stored])
+    real_right = spread([record["right of real"] for record in stored], percent)
+    parts = [
+        f"Machine: {machines}. Medians of up to {runs} runs, in brackets the least and the most, for the best size of "
+        "each system. Folded pictures have 12 channels at 16 px, full ones 3 at 32 px.",
+        *([] if figure is None else [f"![{figure.about}]({link})"]),
+        "## Fréchet distance against seconds of training",
+        f"From {KNOWN:,} drawings of known scenes to as many real pictures: lower is nearer. Other real ones: {real}.",
+        by_time(stored, "distance", plain),
+        "## All factors right, in combinations that were held out",
+        f"Of {EACH} drawings of each scene that was held out. Real pictures: {real_right}.",
+        by_time(stored, "right", percent),
+        "## What a training step costs",
+        "Of sgemm: operations a second, as a share of what this machine reaches in products of float32 matrices.",
+        by_size(stored),
+        "## How each was set",
+        settings(stored) or f"{NOT_RUN.capitalize()}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def chart(stored: Sequence[Record]) -> Figure | None:
+    """Both scores against seconds: a line for each system, a bar from the least to the most of its runs.
+
+    None if nothing was run.
+    """
+    import matplotlib.figure
+    import matplotlib.style
+
+    looks = dict(zip(LINES, zip(PALETTE, MARKERS, strict=True), strict=True))
+    with matplotlib.style.context(["default", {"font.size": TYPE}]):
+        canvas = matplotlib.figure.Figure(figsize=(1200 / 72, 640 / 72), dpi=72, layout="constrained")
+        near, right = canvas.subplots(1, 2)
+        told = []
+        for (system, variant), (colour, marker) in looks.items():
+            size = records.best_size(stored, system, variant)
+            found = records.chosen(stored, system=system, variant=variant, size=size)
+            if not found:
+                continue
+            times = records.seconds_of(found)
+            last = []
+            for axes, name, number in ((near, "distance", plain), (right, "right", percent)):
+                runs = [[record[name] for record in records.chosen(found, seconds=seconds)] for seconds in times]
+                middle = [median(values) for values in runs]
+                below = [mid - min(values) for mid, values in zip(middle, runs, strict=True)]
+                above = [max(values) - mid for mid, values in zip(middle, runs, strict=True)]
+                axes.errorbar(
+                    times, middle, yerr=[below, above], color=colour, ls="-" if variant == "folded" else ":", lw=3,
+                    marker=marker, ms=10, mec=INK, capsize=6, label=f"{system}, {variant}",
+                )  # fmt: skip
+                last.append(number(middle[-1]))
+            told.append(f"{system}, {variant}: {' and '.join(last)} at {times[-1]:g} s")
+        if not told:
+            return None
+        near.set(ylabel="Fréchet distance (lower is better)", yscale="log")
+        right.set(ylabel="held out, all right (higher is better)", ylim=(0, 1))
+        for axes in (near, right):
+            axes.set(xlabel="seconds of training", xscale="log")
+            axes.set_xticks(TIMES, [f"{seconds:g}" for seconds in TIMES])
+            axes.xaxis.minorticks_off()
+            axes.grid(color="#DDDDDD")
+            axes.spines[["top", "right"]].set_visible(False)
+        canvas.legend(*near.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+        file = io.BytesIO()
+        canvas.savefig(file, format="png")
+    about = (
+        "Two charts against seconds of training: the Fréchet distance, and the share of held-out combinations right."
+    )
+    return Figure(f"{about} {'; '.join(told)}.", file.getvalue())
+
+
+def write(stored: Sequence[Record], page: Path, figure: Path) -> None:
+    """Make the figure, and what stands between the markers of the page; a page that is not there is begun.
+
+    Only records with as many drawings as are usual count.  Raises CourseError for a page without the markers.
+    """
+    stored = records.chosen(stored, known=KNOWN, each=EACH)
+    text = page.read_text(encoding="utf-8") if page.exists() else NEW_PAGE
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise CourseError(f"'{page}' does not say where the tables belong: put the lines {BEGIN} and {END} into it.")
+    drawn = chart(stored)
+    if drawn is not None:
+        drawn.save(figure)
+    link = Path("..", figure.parent.name, figure.name).as_posix()
+    page.write_text(f"{before}{BEGIN}\n\n{section(stored, drawn, link)}\n\n{END}{after}", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--figure", type=Path, default=FIGURE, help="its folder lies beside the page's")
+    asked = parser.parse_args(arguments)
+    try:
+        write(records.read(asked.results), asked.page, asked.figure)
+    except CourseError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

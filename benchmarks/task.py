@@ -1,0 +1,205 @@
+"""The task, the same for every system: so many seconds to learn the captioned world at 32 px, then the judge's exam.
+
+One run in a process of its own: python -m benchmarks.task '{"system": ..., ...}' prints its record as JSON.
+"""
+
+import copy
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+
+from benchmarks.records import Record, Spec
+from benchmarks.systems import BATCH, System, make
+from course_lib import judge, training, words, world
+from course_lib.models import parameter_count
+from course_lib.teaching.bench import peak_memory_mb
+from course_lib.teaching.judging import FRESH
+from course_lib.teaching.train import FIRST_SEED
+
+RENDERS = 180  # of each seen scene: 23,940 pictures
+WARM_UP = 20  # steps, as in `training.schedule`
+AVERAGE = 0.999  # as in `training.train`
+PILOT = {"known": 133, "each": 2}  # drawings, at most, by which a sampler is chosen, for each sampler
+PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by others than those that are judged
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training did: its steps, the seconds they took, and the loss before each."""
+
+    steps: int
+    seconds: float
+    losses: list[float]
+
+
+def train_for(
+    system: System,
+    pictures: Tensor,
+    keys: Tensor,
+    *,
+    seconds: float,
+    seed: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Trained:
+    """Train for so many seconds by the clock, and leave the running mean of the weights in `system.model`.
+
+    pictures: (N, 3, 32, 32) in [-1, 1]; keys: (M, KEY), that of picture i is i % M.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # the peers draw noise and amounts from torch's own generator
+    averaged = copy.deepcopy(system.model)
+    optimizer = torch.optim.AdamW(system.model.parameters(), **system.optimizer)
+    system.model.train()
+    losses: list[float] = []
+    start = clock()
+    while (gone := (clock() - start) / seconds) < 1:
+        number = len(losses) + 1
+        for group in optimizer.param_groups:
+            group["lr"] = system.optimizer["lr"] * schedule(number, gone)
+        loss = system.loss(pictures, keys, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        if system.clip is not None:
+            torch.nn.utils.clip_grad_norm_(system.model.parameters(), system.clip)
+        optimizer.step()
+        keep = min(AVERAGE, (1 + number) / (10 + number))
+        training.mix(averaged, system.model, keep=keep)  # type: ignore[arg-type]  # it asks of a model its weights only
+        losses.append(loss.item())
+    taken = clock() - start
+    system.model.load_state_dict(averaged.state_dict())
+    system.model.eval()
+    return Trained(len(losses), taken, losses)
+
+
+def schedule(number: int, gone: float) -> float:
+    """The share of the learning rate at step `number` when the share `gone` of the time is over: 0 at the end.
+
+    `training.schedule` by the clock: how many steps there will be is not known.
+    """
+    return min(1.0, number / WARM_UP) * 0.5 * (1 + math.cos(math.pi * gone))
+
+
+# --- The exam ---------------------------------------------------------------------------------------------------------
+
+
+def exam(system: System, *, known: int, each: int) -> dict[str, Any]:
+    """How near its drawings of `known` known scenes come to real pictures, and how many of the unknown are right.
+
+    Of each scene that was held out `each` drawings are judged.  Each of the two scores is that of the sampler which did
+    best in it on a few other drawings.  The scores of real pictures stand beside them.
+    """
+    critic, seen, held_out = judge.shipped_judge(), world.seen_scenes(), world.held_out_scenes()
+    fresh = torch.arange(2 * known + each * len(held_out)) + FRESH
+
+    def distance(sampler: dict[str, Any], count: int, seed: int) -> float:
+        scenes = [seen[i % len(seen)] for i in range(count)]
+        return critic.distance(drawn(system, scenes, seed, sampler), world.render(scenes, fresh[:count]))
+
+    def right(sampler: dict[str, Any], count: int, seed: int) -> float:
+        scenes = [scene for scene in held_out for _ in range(count)]
+        return critic.score(drawn(system, scenes, seed, sampler), scenes)["all"]
+
+    ways = system.samplers
+    nearest = min(ways, key=lambda name: distance(ways[name], min(PILOT["known"], known), PILOT_SEED))
+    rightest = max(ways, key=lambda name: right(ways[name], min(PILOT["each"], each), PILOT_SEED))
+    scenes = [seen[i % len(seen)] for i in range(known)]
+    asked = [scene for scene in held_out for _ in range(each)]
+    real, again = (world.render(scenes, some) for some in fresh[: 2 * known].chunk(2))
+    return {
+        "distance": distance(ways[nearest], known, EXAM_SEED),
+        "right": right(ways[rightest], each, EXAM_SEED),
+        "sampler": {"distance": nearest, "right": rightest},
+        "distance of real": critic.distance(again, real),
+        "right of real": critic.score(world.render(asked, fresh[2 * known :]), asked)["all"],
+    }
+
+
+def drawn(system: System, scenes: Sequence[world.Scene], seed: int, sampler: dict[str, Any]) -> Tensor:
+    """Drawings as the judge takes them: of a model that has diverged grey ones, so that it has a score, too."""
+    return system.draw(scenes, seed=seed, **sampler).nan_to_num(0.0)
+
+
+# --- The machine ------------------------------------------------------------------------------------------------------
+
+
+def flops_per_picture(system: System, pictures: Tensor, keys: Tensor) -> float:
+    """Floating-point operations of a training step, forward and backward, for each of its pictures."""
+    aten = torch.ops.aten
+    attention = {  # torch's counter knows it on other devices only; what stands behind the shapes does not matter
+        aten._scaled_dot_product_flash_attention_for_cpu: lambda *shapes, **_: sdpa_flop_count(*shapes[:3]),
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+            lambda *shapes, **_: sdpa_backward_flop_count(*shapes[:4])
+        ),
+    }
+    with FlopCounterMode(display=False, custom_mapping=attention) as counter:
+        system.loss(pictures, keys, torch.Generator().manual_seed(0)).backward()
+    system.model.zero_grad()
+    return counter.get_total_flops() / BATCH
+
+
+def matrix_rate(*, side: int = 1024, times: int = 20) -> float:
+    """Operations a second that this machine reaches in products of float32 matrices (sgemm), the best of several."""
+    one, other = torch.rand(2, side, side)
+    best = math.inf
+    for _ in range(times):
+        start = time.perf_counter()
+        one @ other
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best
+
+
+def machine() -> str:
+    return (
+        f"{os.cpu_count()} CPU cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
+        f"torch with {torch.get_num_threads()} threads"
+    )
+
+
+def measure(spec: Spec) -> Record:
+    """Run it here, and return its record."""
+    scenes = world.seen_scenes()
+    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
+    pictures = renders[torch.arange(len(renders))]
+    keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
+    torch.manual_seed(spec.run)
+    system = make(spec.system, spec.variant, spec.size)
+    flops, limit = flops_per_picture(system, pictures, keys), matrix_rate()
+    trained = train_for(system, pictures, keys, seconds=spec.seconds, seed=spec.run)
+    memory = peak_memory_mb()  # before the judge is loaded
+    rate = trained.steps * BATCH / trained.seconds
+    start = time.perf_counter()
+    scores = exam(system, known=spec.known, each=spec.each)
+    return asdict(spec) | {
+        "steps": trained.steps,
+        "trained_seconds": round(trained.seconds, 2),
+        "pictures_per_second": round(rate, 1),
+        "loss": mean(trained.losses[-50:]),
+        **scores,
+        "exam_seconds": round(time.perf_counter() - start, 1),
+        "parameters": parameter_count(system.model),
+        "flops_per_picture": flops,
+        "matrix_rate": limit,
+        "share_of_matrix_rate": rate * flops / limit,
+        "memory_mb": memory,
+        "seed": spec.run,
+        "samplers": system.samplers,
+        "settings": system.settings,
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", system.package)},
+        "machine": machine(),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Spec(**json.loads(sys.argv[1])))))

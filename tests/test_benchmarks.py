@@ -1,0 +1,295 @@
+"""The comparison with peers: that it goes on after a kill, keeps to its time and reports what was measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from benchmarks import peers, records, report, systems, task
+from benchmarks.records import Spec
+from course_lib import training, words, world
+from course_lib.errors import CourseError
+from course_lib.teaching.train import MODEL
+
+
+@pytest.fixture
+def ran(monkeypatch) -> list[Spec]:
+    """The runs that would have been done, each with a record."""
+    specs: list[Spec] = []
+
+    def apart(spec: Spec) -> dict:
+        specs.append(spec)
+        return record(**vars(spec))
+
+    monkeypatch.setattr(peers, "apart", apart)
+    return specs
+
+
+def record(**known) -> dict:
+    """A record, with what a test does not name filled up."""
+    return {
+        "system": "ours", "variant": "folded", "size": "small", "seconds": 60.0, "run": 1, "known": records.KNOWN,
+        "each": records.EACH, "distance": 20.0, "right": 0.5, "distance of real": 3.0, "right of real": 1.0,
+        "pictures_per_second": 300.0, "share_of_matrix_rate": 0.8, "memory_mb": 900.0, "parameters": 2_000_000,
+        "flops_per_picture": 4e8, "settings": {"from": "a test"}, "versions": {"torch": "2"}, "machine": "a desk",
+    } | known  # fmt: skip
+
+
+QUICK = ("--systems", "ours", "diffusers", "--variants", "folded", "--sizes", "small", "--seconds", "60", "--runs", "2")
+
+
+# --- The records ------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_a_record_is_not_run_again(ran, tmp_path, monkeypatch):
+    path = tmp_path / "deep/peers.json"
+    whole = peers.apart
+
+    def killed_at_the_third(spec: Spec) -> dict:
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        return whole(spec)
+
+    monkeypatch.setattr(peers, "apart", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        peers.main([*QUICK, "--output", str(path)])
+    assert [(one["system"], one["run"]) for one in records.read(path)] == [("ours", 1), ("diffusers", 1)]
+    monkeypatch.setattr(peers, "apart", whole)
+    ran.clear()
+    for _ in range(2):
+        assert peers.main([*QUICK, "--output", str(path)]) == 0
+        assert [(spec.system, spec.run) for spec in ran] == [("ours", 2), ("diffusers", 2)]
+    assert len(records.read(path)) == 4
+    assert [file.name for file in path.parent.iterdir()] == ["peers.json"]
+
+
+def test_a_run_with_fewer_drawings_is_another_run(ran, tmp_path):
+    path = tmp_path / "peers.json"
+    records.store([record(known=10)], path)
+    assert peers.main([*QUICK[:1], "ours", *QUICK[3:-1], "1", "--output", str(path)]) == 0
+    assert [spec.known for spec in ran] == [records.KNOWN]
+
+
+def test_the_systems_take_turns(ran, tmp_path):
+    peers.main([*QUICK, "--output", str(tmp_path / "peers.json")])
+    assert [spec.system for spec in ran] == ["ours", "diffusers"] * 2
+
+
+def test_a_run_that_fails_is_one_sentence_and_the_records_stay(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "peers.json"
+    records.store([record()], path)
+    broken = SimpleNamespace(returncode=1, stderr="Traceback\nMemoryError: too much\n")
+    monkeypatch.setattr(peers.subprocess, "run", lambda *_, **__: broken)
+    assert peers.main([*QUICK, "--output", str(path)]) == 1
+    assert "diffusers, folded, small, 60 s, run 1 failed: MemoryError: too much\n" in capsys.readouterr().err
+    assert records.read(path) == [record()]
+
+
+def test_a_file_that_holds_no_records_stops_it(ran, tmp_path, capsys):
+    path = tmp_path / "peers.json"
+    path.write_text("[]")
+    assert peers.main([*QUICK, "--output", str(path)]) == 1
+    assert "holds no records" in capsys.readouterr().err
+    assert ran == []
+
+
+def test_the_best_size_is_the_nearest_at_the_longest_time_that_all_sizes_had(ran, tmp_path):
+    stored = [
+        record(size="small", seconds=60.0, distance=10.0),
+        record(size="large", seconds=60.0, distance=30.0),
+        *[record(size="small", seconds=240.0, distance=d, run=run) for run, d in enumerate((9.0, 9.0, 1.0))],
+        *[record(size="large", seconds=240.0, distance=d, run=run) for run, d in enumerate((7.0, 8.0, 40.0))],
+        record(size="small", seconds=600.0, distance=2.0),
+    ]
+    assert records.best_size(stored, "ours", "folded") == "large"
+    assert records.best_size(stored, "ours", "full") is None
+    path = tmp_path / "peers.json"
+    records.store(stored, path)
+    some = ("--variants", "folded", "--sizes", "best", "--seconds", "120", "--runs", "1", "--output", str(path))
+    assert peers.main(["--systems", "ours", *some]) == 0
+    assert [spec.size for spec in ran] == ["large"]
+    assert peers.main(["--systems", "diffusers", *some]) == 1
+
+
+# --- The training -----------------------------------------------------------------------------------------------------
+
+
+def ticking(step: float):
+    """A clock that goes on by `step` seconds at each look."""
+    now = iter(range(10**9))
+    return lambda: next(now) * step
+
+
+@pytest.fixture(scope="module")
+def taught() -> tuple[torch.Tensor, torch.Tensor]:
+    """A few pictures of known scenes, and their keys."""
+    scenes = world.seen_scenes()[:8]
+    return world.render(scenes, range(8)), words.caption_keys(words.shipped_words(), [one.caption for one in scenes])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_learning_rate_is_that_of_the_courses_schedule_and_ends_at_nothing():
+    for number in (1, 10, 20, 50, 199):
+        assert task.schedule(number, number / 200) == pytest.approx(training.schedule(number, 199))
+    assert task.schedule(200, 1.0) == pytest.approx(0)
+    assert task.schedule(200, 0.5) == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_ours_learns_within_its_time_and_keeps_the_mean_of_its_weights(taught, monkeypatch):
+    rates, last = [], {}
+    step = torch.optim.AdamW.step
+
+    def watched(optimizer: torch.optim.AdamW) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        step(optimizer)
+        last["weight"] = optimizer.param_groups[0]["params"][0].detach().clone()
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    torch.manual_seed(0)
+    ours = systems.make("ours", "folded", "small")
+    trained = task.train_for(ours, *taught, seconds=40, seed=1, clock=ticking(1))
+    assert trained.steps == len(trained.losses) == 39  # the first look at the clock starts it
+    assert sum(trained.losses[-5:]) / 5 < 0.85 * trained.losses[0]
+    assert max(rates) < ours.optimizer["lr"]
+    assert rates[-1] < 0.02 * ours.optimizer["lr"]
+    assert not torch.equal(next(ours.model.parameters()), last["weight"])
+    assert not ours.model.training
+
+
+def test_the_medium_of_ours_is_the_shipped_artists_model():
+    ours = systems.make("ours", "folded", "medium")
+    assert ours.model.config == {**MODEL, "widths": list(MODEL["widths"]), "key_size": systems.KEY}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("variant", systems.VARIANTS)
+def test_diffusers_draws_pictures_of_the_right_shape_that_follow_the_key(taught, variant):
+    peer = systems.make("diffusers", variant, "small")
+    channels, side = {"full": (3, 32), "folded": (12, 16)}[variant]
+    seen = []
+    peer.model.unet.conv_in.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[1:]))
+    loss = peer.loss(*taught, torch.Generator().manual_seed(0))
+    assert loss.item() == pytest.approx(1, abs=0.5)  # nothing is known of the noise yet, whose variance is 1
+    peer.model.eval()
+    for solver, steps in (("DDIM", 2), ("DPM-Solver++", 2)):
+        for guidance in (1.0, 2.0):
+            drawn = peer.draw(world.seen_scenes()[:3], seed=1, solver=solver, steps=steps, guidance=guidance)
+            assert drawn.shape == (3, 3, 32, 32)
+            assert drawn.abs().max() <= 1
+    assert set(seen) == {(channels, side, side)}
+    noisy, time = torch.zeros(1, channels, side, side), torch.tensor([10])
+    one, other = (peer.model(noisy, time, key[None]) for key in taught[1][:2])
+    assert not torch.allclose(one, other)
+
+
+def test_folded_pictures_come_back_as_they_were(taught):
+    class Mirror(systems.Peer):
+        def batch_loss(self, pictures, keys):
+            raise NotImplementedError
+
+        def sample(self, keys, **sampler):
+            return torch.nn.functional.pixel_unshuffle(taught[0][: len(keys)], 2)
+
+    assert torch.equal(Mirror("folded").draw(world.seen_scenes()[:3], seed=0), taught[0][:3])
+
+
+def test_a_missing_package_and_an_unknown_name_are_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "smalldiffusion", None)
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(CourseError, match=r"smalldiffusion needs the package \w+: `make bench-peers`"):
+        systems.make("smalldiffusion", "full", "small")
+    with pytest.raises(CourseError, match="there is no 'huge' here"):
+        systems.make("ours", "full", "huge")
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_measures_one_run(checkout: Path):
+    spec = {"system": "ours", "variant": "folded", "size": "small", "seconds": 3, "run": 1, "known": 40, "each": 1}
+    command = [sys.executable, "-m", "benchmarks.task", json.dumps(spec)]
+    done = json.loads(subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout)
+    assert {name: done[name] for name in spec} == spec
+    assert done["trained_seconds"] >= 3
+    assert done["pictures_per_second"] == pytest.approx(done["steps"] * 64 / done["trained_seconds"], rel=0.02)
+    share = done["pictures_per_second"] * done["flops_per_picture"] / done["matrix_rate"]
+    assert done["share_of_matrix_rate"] == pytest.approx(share, rel=0.01)
+    assert done["distance"] > 2 * done["distance of real"] > 0
+    assert 0 <= done["right"] < 0.5 < done["right of real"]
+    assert done["sampler"]["distance"] in done["samplers"]
+
+
+def test_the_operations_of_a_training_step_are_counted(taught):
+    class Product(systems.System):
+        """A product of matrices, then attention over 7 places: one head of 8 numbers."""
+
+        def __init__(self) -> None:
+            self.model = torch.nn.Linear(8, 8, bias=False)
+
+        def loss(self, pictures, keys, generator):
+            seen = self.model(torch.ones(systems.BATCH, 1, 7, 8))
+            return torch.nn.functional.scaled_dot_product_attention(seen, seen, seen).sum()
+
+        def draw(self, scenes, *, seed, **sampler):
+            raise NotImplementedError
+
+    product, attention = 2 * 7 * 8 * 8, 2 * (2 * 7 * 7 * 8)
+    # Backward: the weights' gradient alone for the product, as its input needs none; five products for attention.
+    assert task.flops_per_picture(Product(), *taught) == 2 * product + attention + 5 * 2 * 7 * 7 * 8
+
+
+# --- The report -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(tmp_path: Path):
+    """Makes the page of these records, and returns it."""
+
+    def made(*stored: dict) -> str:
+        results, path = tmp_path / "peers.json", tmp_path / "docs/benchmarks.md"
+        for folder in ("docs", "images"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        records.store(stored, results)
+        places = ["--page", str(path), "--figure", str(tmp_path / "images/benchmark.png")]
+        assert report.main(["--results", str(results), *places]) == 0
+        return path.read_text()
+
+    return made
+
+
+def test_the_report_gives_medians_and_from_where_to_where_runs_lie(page, tmp_path):
+    text = page(
+        *[record(run=run, distance=distance) for run, distance in enumerate((31.0, 12.0, 20.0))],
+        *[record(run=run, right=right, seconds=240.0) for run, right in enumerate((0.25, 0.75))],
+        record(system="diffusers", distance=1234.5),
+        record(system="diffusers", distance=1.0, known=10),  # a trial
+    )
+    assert "| ours | folded | small | 20 (12 to 31) | not run | 20 | not run |" in text
+    assert "| diffusers | folded | small | 1,234 | not run | not run | not run |" in text
+    assert "| ours | folded | small | 50 % | not run | 50 % (25 % to 75 %) | not run |" in text
+    assert "| ours | full | not run | not run | not run | not run | not run |" in text
+    assert "| ours | folded | small | 2.00 M | 0.40 | 300 | 80 % | 900 | 20 at 240 s |" in text
+    assert "](../images/benchmark.png)" in text
+    assert "ours, folded: 20 and 50 % at 240 s; diffusers, folded: 1,234 and 50 % at 60 s." in text
+    assert (tmp_path / "images/benchmark.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_empty_file_gives_a_page_that_says_so(page, tmp_path):
+    text = page()
+    assert text.count("| not run | not run | not run | not run | not run |") == 2 * len(report.LINES) + 24
+    assert "benchmark.png" not in text
+    assert not (tmp_path / "images/benchmark.png").exists()
+
+
+def test_what_stands_around_the_markers_stays(page, tmp_path):
+    text = page(record())
+    path = tmp_path / "docs/benchmarks.md"
+    path.write_text(f"Before.\n{text}After.\n")
+    assert page(record()) == f"Before.\n{text}After.\n"
+    path.write_text("Nothing.\n")
+    assert report.main(["--results", str(tmp_path / "peers.json"), "--page", str(path)]) == 1
+    assert path.read_text() == "Nothing.\n"
