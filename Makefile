@@ -13,7 +13,7 @@ COURSE := --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -m pytest -rfEs
 REPORT = --junitxml=.reports/$@.xml
 
-.PHONY: lab check lint quick test lowest slow solved browser colab run build images site lock wheel bench-peers
+.PHONY: lab check lint quick test lowest slow solved browser colab run build images site lock wheel bench bench-peers
 .DELETE_ON_ERROR:
 
 lab: .venv/.lab
@@ -88,6 +88,13 @@ build/live/.runtime: docs/npm/package.json docs/npm/package-lock.json
 	@cp docs/npm/*.json build/npm
 	@if npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --silent && cp $(RUNTIME) build/live; then touch $@; \
 	else echo 'Without npm and a network, the front page will say that it can not draw: install Node.js for the drawing.'; fi
+
+# Everything that docs/benchmarks.md tells, on a machine that does nothing else.
+bench: .venv/.dev
+	$(BIN)/course bench -o benchmarks/results/course.json
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.solvers
+	$(MAKE) bench-peers
 
 # The course beside diffusers, denoising-diffusion-pytorch and smalldiffusion: hours.  Say less with PEERS_ARGS.
 bench-peers: .venv-bench/.done

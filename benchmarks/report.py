@@ -2,6 +2,8 @@
 
 import argparse
 import io
+import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -96,13 +98,13 @@ def settings(stored: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
-def section(stored: Sequence[Record], figure: Figure | None, link: str) -> str:
+def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: Path) -> str:
     """All that stands between the markers."""
     runs = len({record["run"] for record in stored})
     machines = "; ".join(sorted({record["machine"] for record in stored})) or NOT_RUN
     real = spread([record["distance of real"] for record in stored])
     real_right = spread([record["right of real"] for record in stored], percent)
-    parts = [
+    sections = [
         f"Machine: {machines}. Medians of up to {runs} runs, in brackets the least and the most, for the best size of "
         "each system. Folded pictures have 12 channels at 16 px, full ones 3 at 32 px.",
         *([] if figure is None else [f"![{figure.about}]({link})"]),
@@ -117,8 +119,52 @@ def section(stored: Sequence[Record], figure: Figure | None, link: str) -> str:
         by_size(stored),
         "## How each was set",
         settings(stored) or f"{NOT_RUN.capitalize()}.",
+        *parts(folder),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(sections)
+
+
+def parts(folder: Path) -> list[str]:
+    """The course's own parts, as far as there are results of them in this folder."""
+    found = {name: folder / f"{name}.json" for name in ("course", "growth", "solvers")}
+    held = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.exists()}
+    told = []
+    if bench := held.get("course"):
+        rows = [
+            [one["name"], f"{plain(one['value'])} {one['unit']}", plain(one["memory_mb"] or math.nan)]
+            for one in bench["results"]
+        ]
+        told += [
+            "## The course's parts",
+            f"`course bench`: medians, each in a process of its own. Machine: {bench['machine']}.",
+            table(["part", "speed", "memory, MB"], rows),
+        ]
+    if growth := held.get("growth"):
+        rows = [
+            [
+                one["name"], one["unit"], ", ".join(map(str, one["sizes"])),
+                ", ".join(map(plain, one["seconds"])), f"{one['exponent']:.2f}",
+            ]
+            for one in growth["growths"]
+        ]  # fmt: skip
+        told += [
+            "## How they grow",
+            "The exponent is p of the power law size^p through the seconds: 1 means twice the time for twice the size, "
+            f"2 that it grows with the area of a picture. Machine: {growth['machine']}.",
+            table(["part", "what grows", "sizes", "seconds", "exponent"], rows),
+        ]
+    if solvers := held.get("solvers"):
+        rows = [
+            [one["solver"], str(one["calls"]), plain(one["distance"]), percent(one["right"]), plain(one["seconds"])]
+            for one in solvers["solvers"]
+        ]
+        told += [
+            "## The shipped model by each solver",
+            "Equal steps, calls of the network for each picture; scores as above, seconds for all drawings together. "
+            f"Machine: {solvers['machine']}.",
+            table(["solver", "calls", "Fréchet distance", "held out, all right", "seconds"], rows),
+        ]
+    return told
 
 
 def chart(stored: Sequence[Record]) -> Figure | None:
@@ -171,12 +217,14 @@ def chart(stored: Sequence[Record]) -> Figure | None:
     return Figure(f"{about} {'; '.join(told)}.", file.getvalue())
 
 
-def write(stored: Sequence[Record], page: Path, figure: Path) -> None:
+def write(results: Path, page: Path, figure: Path) -> None:
     """Make the figure, and what stands between the markers of the page; a page that is not there is begun.
+
+    results: the peers' records; what was measured of the course's parts lies beside them.
 
     Only records with as many drawings as are usual count.  Raises CourseError for a page without the markers.
     """
-    stored = records.chosen(stored, known=KNOWN, each=EACH)
+    stored = records.chosen(records.read(results), known=KNOWN, each=EACH)
     text = page.read_text(encoding="utf-8") if page.exists() else NEW_PAGE
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -186,7 +234,9 @@ def write(stored: Sequence[Record], page: Path, figure: Path) -> None:
     if drawn is not None:
         drawn.save(figure)
     link = Path("..", figure.parent.name, figure.name).as_posix()
-    page.write_text(f"{before}{BEGIN}\n\n{section(stored, drawn, link)}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(
+        f"{before}{BEGIN}\n\n{section(stored, drawn, link, results.parent)}\n\n{END}{after}", encoding="utf-8"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,7 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--figure", type=Path, default=FIGURE, help="its folder lies beside the page's")
     asked = parser.parse_args(arguments)
     try:
-        write(records.read(asked.results), asked.page, asked.figure)
+        write(asked.results, asked.page, asked.figure)
     except CourseError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

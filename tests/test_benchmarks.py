@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import peers, records, report, systems, task
+from benchmarks import growth, peers, records, report, solvers, systems, task
 from benchmarks.records import Spec
 from course_lib import training, words, world
 from course_lib.errors import CourseError
@@ -242,6 +242,43 @@ def test_the_operations_of_a_training_step_are_counted(taught):
     assert task.flops_per_picture(Product(), *taught) == 2 * product + attention + 5 * 2 * 7 * 7 * 8
 
 
+# --- The parts of the course ------------------------------------------------------------------------------------------
+
+
+def test_the_exponent_is_that_of_the_power_law():
+    assert growth.Growth("cats", "px", [1, 10, 100], [3.0, 300.0, 30_000.0]).exponent == pytest.approx(2)
+    noisy = growth.Growth("cats", "px", [1, 2, 4, 8], [1.1, 2.9, 9.0, 22.0])
+    assert noisy.exponent == pytest.approx(
+        1.46, abs=0.01
+    )  # by hand: the slope of ln(1.1), ln(2.9), ... over 0, 1, 2, 3
+
+
+def test_growth_is_measured_at_each_size_and_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "GROWTHS", {"cats": ("px", (1, 2, 4), lambda size: 0.5 * size**3)})
+    monkeypatch.setattr(growth, "RESULTS", tmp_path / "growth.json")
+    assert growth.main() == 0
+    (stored,) = json.loads((tmp_path / "growth.json").read_text())["growths"]
+    assert stored.pop("exponent") == pytest.approx(3)
+    assert stored == {"name": "cats", "unit": "px", "sizes": [1, 2, 4], "seconds": [0.5, 4.0, 32.0]}
+
+
+def test_every_growth_works_at_its_smallest_but_grading(monkeypatch):
+    monkeypatch.setattr(growth, "seconds", lambda work, **_: [work(), 0.5][1])
+    for name, (_, sizes, work) in growth.GROWTHS.items():
+        if name not in ("grading lesson 1", "words"):
+            assert work(sizes[0]) == 0.5, name
+
+
+def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
+    monkeypatch.setattr(solvers, "score", lambda drawer: {"distance": 1.0, "right": 1.0})
+    monkeypatch.setattr(solvers, "RESULTS", tmp_path / "solvers.json")
+    assert solvers.main() == 0
+    asked = {one["solver"]: one["calls"] for one in json.loads((tmp_path / "solvers.json").read_text())["solvers"]}
+    assert asked["order 2, 18 steps, no guidance"] == 18
+    assert asked["order 1, 7 steps, guidance at amounts 0.5 to 0.9"] == 7 + 3  # at 6/7, 5/7 and 4/7
+    assert len(asked) == 17
+
+
 # --- The report -------------------------------------------------------------------------------------------------------
 
 
@@ -283,6 +320,24 @@ def test_an_empty_file_gives_a_page_that_says_so(page, tmp_path):
     assert text.count("| not run | not run | not run | not run | not run |") == 2 * len(report.LINES) + 24
     assert "benchmark.png" not in text
     assert not (tmp_path / "images/benchmark.png").exists()
+
+
+def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
+    bench = {"machine": "a desk", "results": [{"name": "cats", "value": 12.345, "unit": "cats/s", "memory_mb": 1200.0}]}
+    grown = {"name": "cats", "unit": "px", "sizes": [1, 2], "seconds": [0.5, 2.0], "exponent": 2.0}
+    solver = {"solver": "order 2", "calls": 10, "distance": 0.622, "right": 0.985, "seconds": 80.0}
+    for name, results in (
+        ("course", bench),
+        ("growth", {"machine": "a desk", "growths": [grown]}),
+        ("solvers", {"machine": "another", "solvers": [solver]}),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    text = page()
+    assert "| cats | 12.3 cats/s | 1,200 |" in text
+    assert "| cats | px | 1, 2 | 0.5, 2 | 2.00 |" in text
+    assert "| order 2 | 10 | 0.622 | 98 % | 80 |" in text
+    assert "a desk" in text
+    assert "another" in text
 
 
 def test_what_stands_around_the_markers_stays(page, tmp_path):

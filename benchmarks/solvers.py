@@ -1,0 +1,73 @@
+"""What the shipped artist draws by each solver, against calls of its network: python -m benchmarks.solvers."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.growth import ROOT
+from benchmarks.task import machine
+from course_lib import judge, world
+from course_lib.artist import Artist, shipped_artist
+from course_lib.teaching.build import write_beside
+from course_lib.teaching.judging import FRESH
+
+RESULTS = ROOT / "benchmarks/results/solvers.json"
+KNOWN, EACH = 1_000, 8  # drawings of known scenes, and of each scene that was held out
+
+
+def ways() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names, and what they change in the shipped artist's recipe."""
+    yield "as shipped", {}
+    for guided, between in (("no guidance", None), ("guidance at amounts 0.5 to 0.9", (0.5, 0.9))):
+        for order in (1, 2):
+            for steps in (7, 18, 36, 72):
+                how = {"guidance": 1.0} if between is None else {"guidance": 1.75, "guidance_between": between}
+                yield f"order {order}, {steps} steps, {guided}", {"order": order, "steps": steps, "amounts": None} | how
+
+
+def calls(drawer: Artist) -> int:
+    """How often its network is asked for a picture."""
+    asked = 0
+
+    def count(module: Any, given: tuple[torch.Tensor, ...]) -> None:
+        nonlocal asked
+        asked += len(given[0])
+
+    with drawer.model.register_forward_pre_hook(count):
+        drawer.draw(world.scenes()[0].caption, 1)
+    return asked
+
+
+def score(drawer: Artist) -> dict[str, float]:
+    """The Fréchet distance of drawings of known scenes to real pictures, and the share right of those held out."""
+    critic, seen, held_out = judge.shipped_judge(), world.seen_scenes(), world.held_out_scenes()
+    known = [seen[i % len(seen)] for i in range(KNOWN)]
+    asked = [scene for scene in held_out for _ in range(EACH)]
+    real = world.render(known, torch.arange(KNOWN) + FRESH)
+    return {
+        "distance": critic.distance(drawer.draw_each(known, seed=1), real),
+        "right": critic.score(drawer.draw_each(asked, seed=1), asked)["all"],
+    }
+
+
+def main() -> int:
+    shipped, results = shipped_artist(), []
+    for name, change in (bar := tqdm(list(ways()))):
+        bar.set_description(name)
+        drawer = replace(shipped, recipe=shipped.recipe | {"draw": shipped.recipe["draw"] | change})
+        start = time.perf_counter()
+        scores = score(drawer)
+        taken = time.perf_counter() - start
+        results.append({"solver": name, "calls": calls(drawer)} | scores | {"seconds": round(taken, 1)})
+    write_beside(RESULTS, json.dumps({"machine": machine(), "solvers": results}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
