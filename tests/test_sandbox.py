@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,22 @@ def test_a_sandbox_that_does_not_start_is_nobodys_fault(monkeypatch, tmp_path):
     monkeypatch.setattr(sandbox.os, "defpath", str(tmp_path))
     with pytest.raises(SandboxError, match="no permission"):
         Sandbox().start()
+
+
+@pytest.mark.sandbox
+def test_what_the_start_computes_is_no_exercises():
+    with Sandbox(replace(SMALL, cpu_seconds=1)) as box:  # importing torch takes more
+        for _ in range(2):
+            with box.function("f", ["def f(x): return x + 1"]) as f:
+                assert f(1) == 2
+        assert box.starts == 1
+
+
+@pytest.mark.sandbox
+def test_the_system_itself_limits_what_an_exercise_computes():
+    source = "def f(): import resource; return list(resource.getrlimit(resource.RLIMIT_CPU))"
+    with Sandbox(SMALL) as box, box.function("f", [source]) as f:
+        assert f() == [SMALL.cpu_seconds] * 2
 
 
 def left_over() -> list[str]:

@@ -56,6 +56,8 @@ def main() -> None:
         child = os.fork()
         if not child:
             try:
+                # Not before: what this process computed to import torch is no exercise's.
+                at_most("RLIMIT_CPU", settings["cpu_seconds"])
                 serve(request, requests, replies)
             finally:
                 os._exit(0)
@@ -74,7 +76,6 @@ def limit(settings: dict[str, Any]) -> None:
     die_with_parent()
     wanted = {
         "RLIMIT_CORE": 0,
-        "RLIMIT_CPU": settings["cpu_seconds"],
         "RLIMIT_FSIZE": settings["disk"],
         "RLIMIT_NOFILE": 128,
         "RLIMIT_MSGQUEUE": 0,
@@ -87,8 +88,12 @@ def limit(settings: dict[str, Any]) -> None:
             mapped = int(file.read().split()[0]) * resource.getpagesize()
         wanted["RLIMIT_AS"] = mapped + settings["memory"]
     for name, most in wanted.items():
-        with contextlib.suppress(ValueError, OSError, AttributeError):  # what this system does not know or forbids
-            resource.setrlimit(getattr(resource, name), (most, most))
+        at_most(name, most)
+
+
+def at_most(name: str, most: int) -> None:
+    with contextlib.suppress(ValueError, OSError, AttributeError):  # what this system does not know or forbids
+        resource.setrlimit(getattr(resource, name), (most, most))
 
 
 def die_with_parent() -> None:
