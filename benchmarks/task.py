@@ -31,7 +31,7 @@ from course_lib.teaching.train import FIRST_SEED
 RENDERS = 180  # of each seen scene: 23,940 pictures
 WARM_UP = 20  # steps, as in `training.schedule`
 AVERAGE = 0.999  # as in `training.train`
-PILOT = {"known": 133, "each": 2}  # drawings, at most, by which a sampler is chosen, for each sampler
+PILOT = {"known": 100, "each": 1}  # drawings, at most, by which a sampler is chosen, for each sampler
 PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by others than those that are judged
 
 

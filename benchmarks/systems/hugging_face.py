@@ -57,7 +57,7 @@ class Diffusers(Peer):
         self.optimizer = {"lr": 1e-3, "weight_decay": 1e-2}
         self.samplers = {
             f"{solver}, {steps} steps, guidance {guidance:g}": {"solver": solver, "steps": steps, "guidance": guidance}
-            for solver, steps in (("DDIM", 50), ("DPM-Solver++", 25))
+            for solver, steps in (("DDIM", 25), ("DPM-Solver++", 25))
             for guidance in (1.0, 2.0)
         }
         self.settings = {
