@@ -169,6 +169,28 @@ HOSTILE: dict[str, str] = {
         "        except OSError: pass",
         WRONG.strip(),
     ),
+    "an end that can't be compared": body(
+        "import os, struct",
+        """text = b'{"dict":[["ended",{"tensor":["uint8",[2],"AAA="]}]]}'""",
+        "for number in range(3, 64):",
+        "    try: os.write(number, 2 * (struct.pack('>I', len(text)) + text))",
+        "    except OSError: pass",
+        WRONG.strip(),
+    ),
+    "keys that all have one hash": body(
+        "import os, json, struct",
+        "pairs = [[number * (2**61 - 1), 0] for number in range(90_000)]",
+        "text = json.dumps({'dict': pairs}).encode()",
+        "for number in range(3, 64):",
+        "    try: os.write(number, struct.pack('>I', len(text)) + text)",
+        "    except OSError: pass",
+        WRONG.strip(),
+    ),
+    "a process whose name is no text": body(
+        "import ctypes",
+        "ctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)",
+        "while True: pass",
+    ),
     "noise in place of replies": body(
         "import os",
         "for number in range(3, 64):",

@@ -9,9 +9,10 @@ import random
 import re
 import shutil
 import stat
+import time
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,18 @@ LAYOUTS: dict[str, tuple[list[str], list[str]]] = {
         ["ana", "bo"],
     ),
     "the folder of a download": (["lesson one/ana.ipynb", "lesson one/bo.ipynb"], ["ana", "bo"]),
+    "a download of a class": ([f"CS/{name}.ipynb" for name in "abcdef"], list("abcdef")),
+    "Canvas in a folder": (["CS/ana_1_2_x.ipynb", "CS/bo_2_3_x.ipynb"], ["ana_1", "bo_2"]),
+    "Moodle's folder of one student": (["Ana_1_assignsubmission_file_/x.ipynb"], ["Ana_1"]),
+    "Moodle's folders in folders of groups": (
+        [f"group {who[0]}/{who}_assignsubmission_file_/x.ipynb" for who in ("Ana_1", "Bo_2")],
+        ["Ana_1", "Bo_2"],
+    ),
+    "files that look like Canvas's in a folder for each student": (
+        ["ana/homework_2026_01_30.ipynb", "bo/homework_2026_01_30.ipynb"],
+        ["ana", "bo"],
+    ),
+    "a file that says it is another's": (["ana/Bo_7_assignsubmission_file_x.ipynb", "bo/x.ipynb"], ["ana", "bo"]),
 }
 
 
@@ -313,6 +326,54 @@ def test_a_students_own_zip_is_opened(course: Path, tmp_path: Path, done: Notebo
 def test_a_students_zip_without_a_notebook_is_told_of(course: Path, lms: Path) -> None:
     assert refused(course, lms, "work.zip", zip_of({"readme.txt": b""})) == "there is no notebook in it"
     assert refused(course, lms, "work.zip", b"PK not a zip") == "it is no zip that can be read"
+
+
+def spoiled(where: int, value: bytes) -> bytes:
+    """A zip with these bytes at that place of its list of files."""
+    data = bytearray(zip_of({"01_noise.ipynb": b"{}"}, flag_bits=0x800))
+    at = data.rindex(b"PK\x01\x02") + where
+    data[at : at + len(value)] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        spoiled(8, b"\x00\x08").replace(b"01_noise", b"\xff1_noise"),  # said to be UTF-8
+        spoiled(6, (99).to_bytes(2, "little")),  # the version that it needs
+        spoiled(28, b"\0\0"),  # the length of the name
+    ],
+    ids=["no UTF-8", "version 99", "no name"],
+)
+def test_a_students_zip_that_zipfile_can_not_open_stops_nobody_else(
+    course: Path, lms: Path, done: Notebook, data: bytes
+) -> None:
+    put(lms, "good/01_noise.ipynb", done)
+    refused(course, lms, "work.zip", data)
+    assert answers(laid(course, "good")) == ALL
+
+
+def test_a_name_in_a_zip_that_is_two_names_stops_nobody_else(course: Path, lms: Path, done: Notebook) -> None:
+    put(lms, "good/01_noise.ipynb", done)
+    work = zip_of({"é.ipynb": b"{}"}).replace("é".encode(), b"\xff\xff", 1)  # only where the file itself stands
+    assert refused(course, lms, "work.zip", work) == "this part of the zip is damaged"
+    assert answers(laid(course, "good")) == ALL
+
+
+@pytest.fixture
+def five_hours_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EST5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.unix
+@pytest.mark.usefixtures("five_hours_west")
+def test_a_zips_times_are_local_as_it_is_read(course: Path, tmp_path: Path, done: Notebook) -> None:
+    collect_zip(course, tmp_path, zip_of({"ana/01_noise.ipynb": as_bytes(done)}))
+    assert (course / "submitted/ana/01_noise/timestamp.txt").read_text() == "2026-11-23 17:00:00 UTC\n"
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(
@@ -567,6 +628,37 @@ def test_of_two_answers_the_last_counts(course: Path, lms: Path, done: Notebook)
     assert "return noise" in notebook.cells[2].source  # what the student wrote stays
 
 
+@pytest.mark.parametrize(
+    "scratch",
+    ["blend = blend(photo, photo, 0.5)", "blend = 0.3", "blend: list = [1, 2]", "for blend in (1, 2):\n    blend = {}"],
+)
+@pytest.mark.parametrize("same_cell", [True, False])
+def test_what_a_function_answered_does_not_take_its_place(
+    course: Path, lms: Path, done: Notebook, scratch: str, same_cell: bool
+) -> None:
+    written = cell(done, "blend")
+    if same_cell:
+        written["source"] += f"\n{cell(done, 'mix')['source']}\n{scratch}"
+        del done["cells"][place(done, "mix")]
+    else:
+        done["cells"].append(code(scratch))
+    notebook, what = one(course, lms, done)
+    assert answers(notebook) == ALL
+    assert not any("written" in sentence for sentence in what)
+    if not same_cell:
+        assert (what, notebook.cells[-1].source) == ([], scratch)
+
+
+@pytest.mark.parametrize(
+    "later", ["blend = lambda a, b, c: blend", "blend = my_blend", "blend = functools.partial(my_blend, 1)"]
+)
+def test_a_later_function_without_def_is_the_last_answer(course: Path, lms: Path, done: Notebook, later: str) -> None:
+    done["cells"].append(code(later))
+    notebook, what = one(course, lms, done)
+    assert graded_cells(notebook)["blend"].source == later
+    assert "blend was written 2 times; the last one counts" in what
+
+
 def test_an_answer_in_the_checks_cell(course: Path, lms: Path, done: Notebook) -> None:
     answer, check = cell(done, "blend"), cell(done, "check-blend")
     check["source"] = f"{answer['source']}\n{check['source']}"
@@ -638,6 +730,25 @@ def test_a_function_is_found_however_it_is_written(course: Path, lms: Path, done
     notebook, what = one(course, lms, done)
     assert graded_cells(notebook)["blend"].source == answer
     assert what == ["blend was found by its name, in a cell without its metadata"]
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\t", " \n"])
+def test_blanks_without_end_are_read_at_once(blank: str) -> None:
+    start = time.perf_counter()
+    assert definitions(f"def f(:\n    pass{blank * 45_000}x").keys() == {"f"}
+    assert time.perf_counter() - start < 5  # it was a minute
+
+
+def test_a_magic_deep_in_a_cell_is_no_python_and_keeps_its_place() -> None:
+    assert definitions("if True:\n\n    %time x\n\n    def f(): ...\n\n    f?\n") == {"f": "    def f(): ..."}
+
+
+def test_a_cell_that_the_sandbox_leaves_out_is_not_read_as_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "def f(): ...\n" + "x = 1\n" * 20_000
+    with monkeypatch.context() as patch:
+        patch.setattr("ast.parse", lambda source: 1 / 0)
+        found = definitions(long)
+    assert found["f"] == long
 
 
 def test_a_name_inside_a_function_a_class_or_a_text_is_no_definition() -> None:
@@ -725,6 +836,12 @@ def test_a_hundred_megabytes_of_outputs_are_left_out(course: Path, lms: Path, do
 def test_a_cell_that_nobody_can_have_written_is_refused(course: Path, lms: Path, done: Notebook) -> None:
     cell(done, "blend")["source"] = "x = 1\n" * 200_000
     assert refused(course, lms, "01_noise.ipynb", as_bytes(done)).startswith("one of its cells has 1.2 million letters")
+
+
+def test_a_text_with_a_large_picture_in_it_is_no_reason_to_refuse(course: Path, lms: Path, done: Notebook) -> None:
+    cell(done, "whose_photo")["source"] = f"{ESSAY} ![](data:image/png;base64,{'A' * 1_200_000})"
+    notebook, _ = one(course, lms, done)
+    assert answers(notebook) == ALL
 
 
 def test_a_file_of_more_parts_than_memory_can_hold_is_refused(
@@ -928,6 +1045,30 @@ def test_the_report_says_what_was_done_to_whom(course: Path, lms: Path, done: No
 def test_a_spreadsheet_runs_nothing_that_a_student_wrote() -> None:
     made = Collected([Row("=HYPERLINK(1).ipynb", "@ana", done=["+1", "-2"])]).as_csv().splitlines()[1]
     assert made == "'@ana,,,'=HYPERLINK(1).ipynb,'+1; -2"
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("name", [b"Ana\xe9.txt", b"a\x1b[2J\rb\nbo: laid out.txt"])
+def test_a_name_that_can_not_be_written_or_would_write_elsewhere_is_made_harmless(
+    course: Path, lms: Path, done: Notebook, capsys: pytest.CaptureFixture[str], name: bytes
+) -> None:
+    put(lms, "ana/01_noise.ipynb", done)
+    (lms / "ana" / os.fsdecode(name)).write_bytes(b"x")
+    (lms / os.fsdecode(name)).write_bytes(b"x")
+    assert main(["collect", str(lms), "--to", str(course)]) == 1
+    said = capsys.readouterr().out
+    assert "ana, 01_noise: laid out" in said
+    for text in (said, *((course / f"{REPORT}.{kind}").read_text() for kind in ("txt", "csv"))):
+        assert "�" in text
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+        assert not any(line.startswith("bo:") for line in text.splitlines())
+
+
+@pytest.mark.unix
+def test_two_students_whose_names_can_not_be_read_stay_two(course: Path, lms: Path, done: Notebook) -> None:
+    for name in (b"Ana\xe9", b"Ana\xe8"):
+        put(lms, f"{os.fsdecode(name)}/01_noise.ipynb", done)
+    assert len(set(students(collect(lms, course)))) == 2
 
 
 def test_the_command_says_whose_work_is_missing(

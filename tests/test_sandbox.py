@@ -45,7 +45,11 @@ def test_plain_values_come_back_as_they_were(value):
     assert type(crossed(value)) is type(value)
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool])
+FLOATS = [torch.float32, torch.float64, torch.float16]
+INTEGERS = [torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool]
+
+
+@pytest.mark.parametrize("kind", [*FLOATS, *INTEGERS])
 def test_tensors_and_arrays_keep_kind_shape_and_every_bit(kind):
     numbers = torch.randn(2, 3, 4).mul(3).to(kind)
     for value in (numbers, numbers.transpose(0, 2), numbers[0, 0, 0], numbers[:0]):
@@ -63,6 +67,13 @@ def test_odd_numbers_come_back():
     assert math.isnan(came[0])
     assert came[1:3] == [math.inf, -math.inf]
     assert [float(one) for one in came[3:]] == [0.5, 7.0, 2.0]
+
+
+def test_numpys_texts_come_back_as_text():
+    names = np.array(["cat", "dog"])
+    came = crossed([{names[0]: names[1]}, set(names)])
+    assert came == [{"cat": "dog"}, {"cat", "dog"}]
+    assert type(next(iter(came[0]))) is str
 
 
 def test_what_is_no_data_comes_back_as_the_name_of_its_class():
@@ -92,6 +103,8 @@ LIES: dict[str, bytes] = {
     "too many": told({"list": [0] * 200_000}),
     "too many digits": b"9" * 100_000,
     "a dict with lists for keys": told({"dict": [[[1], 2]]}),
+    "a dict of numbers that share one hash": told({"dict": [[number * (2**61 - 1), 0] for number in range(2000)]}),
+    "a set of numbers that share one hash": told({"set": [number * (2**61 - 1) for number in range(2000)]}),
     "a dict of no pairs": told({"dict": [1]}),
     "a set of lists": told({"set": [{"list": []}]}),
 }
@@ -101,6 +114,13 @@ LIES: dict[str, bytes] = {
 def test_a_lie_is_no_data(body):
     with pytest.raises(plain.NotPlainError):
         plain.value_of(body)
+
+
+def test_many_words_and_some_numbers_may_be_keys():
+    words = {f"word {number}": number for number in range(20_000)}
+    assert crossed(words) == words
+    assert crossed(set(words)) == set(words)
+    assert crossed(dict.fromkeys(range(1000))) == dict.fromkeys(range(1000))
 
 
 def test_half_a_letter_becomes_one_that_can_be_written():
@@ -130,6 +150,12 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "a helper after": (ANSWER, "def helper():\n    return 1"),
     "a helper of a helper": ("base = 1", "def helper():\n    return base", ANSWER),
     "an import": ("import math as m", BOOM, "def answer():\n    return int(m.sqrt(4))"),
+    "modules of one package": (
+        "import wsgiref.util",
+        "import wsgiref.headers",
+        "import wsgiref",
+        "def answer():\n    return len([wsgiref.util, wsgiref.headers])",
+    ),
     "a star import": ("from math import *", "def answer():\n    return int(sqrt(4))"),
     "a lambda": ("answer = lambda: 2",),
     "a value of many steps": ("x = 1\nx += 1", "def answer():\n    return x"),
@@ -145,6 +171,8 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "a branch": ("if True:\n    x = 2\nelse:\n    x = 3", "def answer():\n    return x"),
     "what failed is not needed": (BOOM, "x = 1 / 0", "answer = lambda: 2"),
     "a magic": ("%matplotlib inline\nx = 2\n!ls", "%%time\ndef answer():\n    return x"),
+    "a magic above what is asked in a comment": ("%time\ndef answer():\n    return 2  # is this right?",),
+    "a question to the notebook": ("import math\nmath.sqrt?\nmath??\nx = 2", "def answer():\n    return x"),
     "a cell of another language": ("%%bash\nfor x in 1 2; do echo $x; done", "answer = lambda: 2"),
     "a cell that does not parse": ("def broken(:", "answer = lambda: 2"),
     "display": ("def answer():\n    display(1)\n    return 2",),
@@ -187,6 +215,13 @@ def test_of_several_functions_the_one_that_was_filled_in_counts(monkeypatch):
         prepared(monkeypatch, stub)()
 
 
+def test_a_stub_that_is_only_a_comment_was_filled_in(monkeypatch):
+    mine = 'def answer():\n    # raise NotImplementedError("your code here")\n    return 2'
+    assert prepared(monkeypatch, mine, "def answer():\n    return 3", homes=(0,))() == 2
+    with pytest.raises(NotImplementedError):
+        prepared(monkeypatch, mine.replace("# ", ""))()
+
+
 def test_what_is_not_there_or_does_not_parse_is_said(monkeypatch):
     with pytest.raises(NameError, match="answer"):
         prepared(monkeypatch, "x = 1")
@@ -213,7 +248,6 @@ def test_a_sandbox_that_does_not_start_is_nobodys_fault(monkeypatch, tmp_path):
     broken.write_text("#!/bin/sh\necho 'bwrap: no permission' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(sandbox.os, "defpath", str(tmp_path))
     with pytest.raises(SandboxError, match="no permission"):
         Sandbox().start()
 
@@ -232,6 +266,14 @@ def test_the_system_itself_limits_what_an_exercise_computes():
     source = "def f(): import resource; return list(resource.getrlimit(resource.RLIMIT_CPU))"
     with Sandbox(SMALL) as box, box.function("f", [source]) as f:
         assert f() == [SMALL.cpu_seconds] * 2
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("isolated", [True, False])
+def test_if_memory_runs_out_a_submission_ends_before_its_judge(isolated):
+    source = "def f(): return open('/proc/self/oom_score_adj').read().strip()"
+    with Sandbox(SMALL, isolated=isolated) as box, box.function("f", [source]) as f:
+        assert f() == "1000"
 
 
 def left_over() -> list[str]:
@@ -267,7 +309,7 @@ def test_a_hostile_function_earns_nothing_and_costs_nobody_anything(source, befo
     assert not verdict.passed
     assert verdict.what.startswith("Not yet. ")
     assert honest.passed, honest
-    assert took < SMALL.wall_seconds + 5
+    assert took < SMALL.wall_seconds + 60  # it ends; how soon, the machine decides
 
 
 @pytest.mark.sandbox
@@ -291,7 +333,7 @@ def test_without_a_sandbox_time_and_memory_are_still_limited(name, before):
     verdict, honest, took = judged(HOSTILE[name], isolated=False)
     assert not verdict.passed
     assert honest.passed
-    assert took < SMALL.wall_seconds + 5
+    assert took < SMALL.wall_seconds + 60  # it ends; how soon, the machine decides
 
 
 @pytest.mark.slow
@@ -315,7 +357,7 @@ def test_the_sandbox_ends_with_its_judge(checkout, tmp_path):
     judge.kill()
     judge.wait()
     judge.stdout.close()
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 
@@ -323,8 +365,9 @@ def test_the_sandbox_ends_with_its_judge(checkout, tmp_path):
 def test_an_ordinary_user_has_the_same_walls(checkout):
     program = (
         "import os\nfrom course_lib.teaching.sandbox import Sandbox\nfrom tests.hostile import SPIES\n"
+        "from tests.test_sandbox import PATIENT\n"
         "assert os.geteuid() == 1000\n"
-        "with Sandbox() as box:\n    for name, source in SPIES.items():\n"
+        "with Sandbox(PATIENT) as box:\n    for name, source in SPIES.items():\n"
         "        with box.function('blend', [source]) as blend:\n            print(name, blend(0, 0, 0))\n"
     )
     user = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000"]

@@ -9,7 +9,6 @@ import shutil
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,12 +28,10 @@ LARGEST_ZIP = 2**30  # bytes that a zip may hold unpacked, or 200 times its own 
 REPORT = "collect-report"
 
 # What the LMS puts before a file's name, or makes the name of a folder.
-_LMS = (
-    # Moodle: "Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", or a folder of that name up to "file_".
-    re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)"),
-    # Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb"
-    re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)"),
-)
+# Moodle: "Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", or a folder of that name up to "file_".
+_MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
+# Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb", always a file, never in a folder of the student's.
+_CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
 _AGAIN = re.compile(
     r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I
 )  # "Copy of x", "x (1)", "x-Copy1", "x-1"
@@ -73,7 +70,8 @@ class Collected:
             lines.append(f"Nothing can be graded of: {', '.join(self.without)}.")
         for row in self.rows:
             who = f"{row.student}, {row.lesson}" if row.lesson else row.student or "nobody"
-            lines += ["", f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.done)]
+            about = [f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.done)]
+            lines += ["", *map(_on_a_line, about)]
         return "\n".join(lines) + "\n"
 
     def as_csv(self) -> str:
@@ -81,10 +79,19 @@ class Collected:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["student", "lesson", "status", "file", "what was done"])
         for row in self.rows:
-            cells = [row.student, row.lesson, row.status, row.file, "; ".join(row.done)]
+            cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.done)))]
             # A spreadsheet would take such a cell for a formula, and students choose their files' names.
             writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
         return text.getvalue()
+
+
+def printable(text: str) -> str:
+    """A text that somebody else wrote, without what moves a terminal's cursor or can't be written to a file."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+
+
+def _on_a_line(text: str) -> str:
+    return printable(text).replace("\n", "�")
 
 
 @dataclass(frozen=True)
@@ -231,7 +238,7 @@ def _files(source: Path) -> Iterator[_File]:
     elif source.is_file():
         try:
             yield from _entries(zipfile.ZipFile(source), PurePosixPath(), source.stat().st_size)
-        except (zipfile.BadZipFile, OSError):
+        except Exception:
             raise CourseError(f"{source} is no zip that can be read; download it again.") from None
     else:
         raise CourseError(f"there is no {source}; name the folder or the zip that the LMS gave you.")
@@ -258,7 +265,7 @@ def _inside(file: _File) -> list[_File]:
     data = file.read()
     try:
         entries = list(_entries(zipfile.ZipFile(io.BytesIO(data)), file.path, len(data)))
-    except (zipfile.BadZipFile, OSError):
+    except Exception:  # zipfile has many: for a name that is not UTF-8, a version that it does not know, ...
         raise CourseError("it is no zip that can be read") from None
     notebooks = [
         entry
@@ -276,7 +283,7 @@ def _entries(archive: zipfile.ZipFile, above: PurePosixPath, size: int) -> Itera
         if not entry.is_dir():
             name = _entry_name(entry)
             try:
-                time = datetime(*entry.date_time, tzinfo=UTC).timestamp()
+                time = datetime(*entry.date_time).timestamp()  # a zip's times are local
             except ValueError:
                 time = 0.0
             yield _File(above / name.lstrip("/"), time, _unpacker(archive, entry, name, left))
@@ -304,7 +311,7 @@ def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, left:
         try:
             with archive.open(entry) as stream:  # what it says of its size may be a lie
                 data = stream.read(min(LARGEST_FILE, left[0]) + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+        except Exception:  # of zipfile, or of what unpacks
             raise CourseError("this part of the zip is damaged") from None
         left[0] -= len(data)
         if len(data) > LARGEST_FILE:
@@ -334,9 +341,10 @@ def _students(
 ) -> list[str]:
     """Whose each file is, "" where its path does not tell; two students never get one name."""
     inner = [_own_part(path, lessons) for path in paths]
-    # A folder that all lie in is the download's own, unless there is but one file: then it may be the student's.
+    # A folder that all lie in is the download's own, unless the LMS made it for one student, or there is but one file:
+    # then it may be the student's.
     while all(len(parts) > 1 for parts in inner) and len({parts[0] for parts in inner}) == 1:
-        if len(inner) == 1 and inner[0][0] != archive:
+        if _MOODLE.fullmatch(inner[0][0]) or (len(inner) == 1 and inner[0][0] != archive):
             break
         inner = [parts[1:] for parts in inner]
     told = [_student(path, parts, pattern, lessons) for path, parts in zip(paths, inner, strict=True)]
@@ -362,10 +370,11 @@ def _student(
     if pattern:
         found = pattern.search(unicodedata.normalize("NFC", str(path)))
         return (found["student"] or "", "") if found else ("", "")
-    for part in (unicodedata.normalize("NFC", part) for part in path.parts):
-        for lms in _LMS:
-            if found := lms.fullmatch(part):
-                return found["student"], found["number"]
+    # A file in a student's folder may have any name: that one tells nothing.
+    patterns = [_MOODLE] if len(parts) > 1 else [_MOODLE, _CANVAS]
+    told = (lms.fullmatch(part) for part in parts[:-1] or parts for lms in patterns)
+    if found := next(filter(None, told), None):
+        return found["student"], found["number"]
     if len(parts) > 1:
         return parts[0], ""
     stem = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.I)
@@ -384,5 +393,5 @@ def _as_name(name: str, number: str, *, apart: bool = False) -> str:
         safe = "student"
         apart = True
     if apart:
-        safe += "-" + hashlib.sha256(f"{name}\n{number}".encode()).hexdigest()[:6]
+        safe += "-" + hashlib.sha256(f"{name}\n{number}".encode(errors="surrogatepass")).hexdigest()[:6]
     return f"{safe}_{number}" if number else safe

@@ -31,6 +31,8 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.teaching.assign import hidden_seeds
 from course_lib.teaching.build import notebook_text, write_beside
+from course_lib.teaching.collect import printable
+from course_lib.teaching.repair import has_too_many_parts
 from course_lib.teaching.sandbox import Limits, Sandbox, missing
 
 LARGEST = 200 * 2**20  # bytes of a notebook
@@ -43,6 +45,7 @@ UNSAFE = (
     "own process.  Do this only in a machine made for it, that you can throw away."
 )
 _OTHER = "It is right for the inputs in the lesson, but not for others."
+_PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=]*")  # as Colab keeps one in a text
 # What a page would take for a tag, a link or a formula, as letters that look alike.
 _HARMLESS = str.maketrans({"<": "＜", ">": "＞", "&": "＆", "#": "＃", "$": "＄", "\\": "＼", "[": "［", "]": "］"})
 
@@ -119,7 +122,7 @@ def grade(
         score, most, by_hand = course.points(work.student, work.lesson)
         hand = ", the rest by hand" if by_hand else ""
         points = f"{score:g} of {most:g}{hand}"
-        say(f"{number}/{len(waiting)} {_printable(work.student)} {work.lesson}: {points}, {seconds:.1f} s")
+        say(f"{number}/{len(waiting)} {printable(work.student)} {work.lesson}: {points}, {seconds:.1f} s")
     course.write_feedback(found, say)
     rows = course.rows(found)
     write_beside(course.root / "grades.csv", _csv(rows))
@@ -161,12 +164,8 @@ def _finding(box: Sandbox, work: Work, name: str) -> Finding:
 
 def harmless(text: str) -> str:
     """A text that holds words of a submission, as letters that no terminal, page or formula does anything with."""
-    text = _printable(text)[:1000]
+    text = printable(text)[:1000]
     return text.translate(_HARMLESS)
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
 
 
 def _timed(work: Work) -> tuple[dict[str, Finding], float]:
@@ -459,7 +458,10 @@ def _cells(path: Path) -> list[dict[str, str]]:
     try:
         if path.stat().st_size > LARGEST:
             return []
-        told = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        if has_too_many_parts(data):
+            return []
+        told = json.loads(data)
         cells = told["cells"] if "cells" in told else told["worksheets"][0]["cells"]
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return []
@@ -495,7 +497,7 @@ def shown(
         if graded.get("solution") and cell.cell_type == "code":
             told = _code_of(own, name)
             used.add(told or "")
-            cell.source = told[:LONGEST] if told else cell.source
+            cell.source = _code_to_show(told) if told else cell.source
         elif graded.get("solution"):
             written = [
                 one["source"] for one in cells if one["id"] == name and one["source"].strip() != cell.source.strip()
@@ -506,12 +508,25 @@ def shown(
         elif graded.get("grade") and name.removeprefix("check-") in findings:
             said = findings[name.removeprefix("check-")].message
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=said + "\n")]
-    more = [one["source"][:LONGEST] for one in own if one["source"].strip() and one["source"] not in used]
+    more = [one["source"] for one in own if one["source"].strip() and one["source"] not in used]
     if more:
         notebook.cells.append(nbformat.v4.new_markdown_cell("## Other code of this submission", id="other-code"))
     for number, source in enumerate(more[:MOST_CELLS]):
-        notebook.cells.append(nbformat.v4.new_code_cell(source, id=f"other-{number}"))
+        notebook.cells.append(nbformat.v4.new_code_cell(_code_to_show(source), id=f"other-{number}"))
     return notebook, answers
+
+
+def _code_to_show(source: str) -> str:
+    """The code with at most two blank lines in a row: the pages' highlighter takes minutes for thousands."""
+    kept: list[str] = []
+    for line in source.splitlines(keepends=True):
+        if line.strip() or any(before.strip() for before in kept[-2:]):
+            kept.append(line)
+    return _cut("".join(kept), "# [The rest is not shown.]")
+
+
+def _cut(text: str, note: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n{note}"
 
 
 def _code_of(cells: Sequence[dict[str, str]], name: str) -> str | None:
@@ -519,8 +534,9 @@ def _code_of(cells: Sequence[dict[str, str]], name: str) -> str | None:
     from course_lib.teaching.worker import STUB
 
     defines = re.compile(rf"^(?:async )?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", re.M)
+    blank = re.compile(rf"^\s*raise .*{re.escape(STUB)}", re.M)
     there = [cell for cell in cells if defines.search(cell["source"])]
-    tried = [cell for cell in there if STUB not in cell["source"]]
+    tried = [cell for cell in there if not blank.search(cell["source"])]
     for choice in (
         [one for one in tried if one["id"] == name],
         tried,
@@ -534,7 +550,8 @@ def _code_of(cells: Sequence[dict[str, str]], name: str) -> str | None:
 
 def as_written(text: str) -> str:
     """A text as markdown that shows it letter for letter: no tag, link or formula of it does anything."""
-    letters = html.escape(_printable(text)[:LONGEST]).translate(
+    text = _cut(_PICTURE.sub("[picture]", text), "[The rest is not shown.]")
+    letters = html.escape(printable(text)).translate(
         {ord(letter): f"&#{ord(letter)};" for letter in "\n$\\`*_[]()#!~|"}
     )
     return f'<pre class="tex2jax_ignore" style="white-space: pre-wrap">{letters}</pre>'

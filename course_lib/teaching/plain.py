@@ -8,6 +8,7 @@ import base64
 import json
 import math
 import struct
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +16,12 @@ import torch
 
 LARGEST = 4 * 2**20  # bytes of one frame
 MOST_PARTS = 100_000  # values in one frame: a list of a million numbers costs the reader more than its bytes
+MOST_ODD = 1000  # keys or members of one dict or set that are no text: numbers can be made to share one hash
 DEEPEST = 20
 LONGEST_NAME = 50
 
-_KINDS = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+_INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+_KINDS = ("bool", *_INTEGERS, "float16", "float32", "float64")
 _TENSORS = {kind: getattr(torch, kind) for kind in _KINDS}
 _LISTS: dict[str, type] = {"list": list, "tuple": tuple, "set": set}
 
@@ -69,11 +72,12 @@ def _told(value: Any, left: list[int], depth: int) -> Any:
         return value
     if isinstance(value, torch.Tensor):
         return _array("tensor", value.detach().cpu().to_dense().resolve_conj().resolve_neg())
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic) and not isinstance(value, str):
         return _array("array", value)
     if isinstance(value, dict):
-        if all(type(key) in (str, int, float, bool, type(None)) for key in value):
-            return {"dict": [[key, _told(part, left, depth - 1)] for key, part in value.items()]}
+        if all(isinstance(key, str) or type(key) in (int, float, bool, type(None)) for key in value):
+            pairs = [(str(key) if isinstance(key, str) else key, part) for key, part in value.items()]
+            return {"dict": [[key, _told(part, left, depth - 1)] for key, part in pairs]}
     elif isinstance(value, set | frozenset | list | tuple):
         name = "set" if isinstance(value, set | frozenset) else "tuple" if isinstance(value, tuple) else "list"
         return {name: [_told(part, left, depth - 1) for part in value]}
@@ -119,11 +123,14 @@ def _heard(told: Any, left: list[int], depth: int) -> Any:
     ((what, content),) = told.items()
     if what == "dict":
         pairs = [(_key(key), _heard(part, left, depth - 1)) for key, part in content]
+        _hashed(key for key, _ in pairs)
         return dict(pairs)
     if what in _LISTS:
         if not isinstance(content, list):
             raise NotPlainError("this is not plain data")
         parts = [_heard(part, left, depth - 1) for part in content]
+        if what == "set":
+            _hashed(parts)
         return _LISTS[what](parts)
     if what in ("tensor", "array"):
         kind, shape, raw = content
@@ -132,6 +139,12 @@ def _heard(told: Any, left: list[int], depth: int) -> Any:
     if what == "stranger" and isinstance(content, str) and content.isidentifier():
         return type(content[:LONGEST_NAME], (Stranger,), {})()
     raise NotPlainError("this is not plain data")
+
+
+def _hashed(parts: Iterable[Any]) -> None:
+    """Refuse so many parts that to make a dict or set of them could take minutes."""
+    if sum(not isinstance(part, str) for part in parts) > MOST_ODD:
+        raise NotPlainError(f"this has more than {MOST_ODD:,} keys or members of a set that are no text")
 
 
 def _key(key: Any) -> Any:

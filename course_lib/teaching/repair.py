@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,11 +14,12 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.teaching.assign import graded_cells, squeezed
 
-LARGEST_CELL = 1_000_000  # letters; no student writes as much, and reading it as Python could take all memory
+LARGEST_CELL = 1_000_000  # letters of code; no student writes as much
+LONGEST_READ = 100_000  # letters of a cell that is read as Python; the sandbox leaves out longer ones
 MOST_PARTS = 10_000_000  # texts, lists and tables in a file; each takes some 60 bytes when it is read
 NOTABLE_OUTPUTS = 1_000_000  # bytes from which on a report says that outputs were left out
 
-_MAGIC = re.compile(r"^(\s*)([%!?].*|.*\S\?)$", re.M)
+_MAGIC = re.compile(r"^([ \t]*+)([%!?].*|.*\S\?)$", re.M)
 _DEFINED = re.compile(r"^(?:async\s+def|def)\s+(\w+)\s*\(|^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.M)
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -64,7 +66,7 @@ def repair(data: bytes, releases: Mapping[str, NotebookNode]) -> Repaired:
 
 
 def _read(data: bytes) -> tuple[list[_Cell], list[str]]:
-    if data.count(b"[") + data.count(b"{") + data.count(b'"') // 2 > MOST_PARTS:
+    if has_too_many_parts(data):
         raise CourseError("it has more parts than any notebook; ask the student for one without outputs")
     try:
         told = json.loads(data)
@@ -86,6 +88,11 @@ def _read(data: bytes) -> tuple[list[_Cell], list[str]]:
     return read, done
 
 
+def has_too_many_parts(data: bytes) -> bool:
+    """Whether a file, read as JSON, could take all memory."""
+    return data.count(b"[") + data.count(b"{") + data.count(b'"') // 2 > MOST_PARTS
+
+
 def _table(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 
@@ -97,7 +104,7 @@ def _cell(told: dict) -> _Cell | None:
     source = told.get("source", told.get("input", ""))
     lines = source if isinstance(source, list) else [source]
     text = "".join(line for line in lines if isinstance(line, str))
-    if len(text) > LARGEST_CELL:
+    if kind == "code" and len(text) > LARGEST_CELL:
         raise CourseError(
             f"one of its cells has {len(text) / 1e6:.1f} million letters; ask the student for a shorter one"
         )
@@ -118,9 +125,10 @@ def _cell(told: dict) -> _Cell | None:
 
 
 def definitions(source: str) -> dict[str, str]:
-    """The names that a code cell binds at its top level, each with the text that binds it; the last, if it is twice.
+    """The names that a code cell binds at its top level, each with the text that binds it.
 
-    Of a cell that is not Python, those that lines seem to bind, each with the whole cell.
+    Of several the last, but a function before a mere value.  Of a cell that is not Python, those that lines seem to
+    bind, each with the whole cell.
     """
     tree = _parsed(source)
     if tree is None:
@@ -132,18 +140,21 @@ def definitions(source: str) -> dict[str, str]:
         first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
         text = "\n".join(lines[first - 1 : statement.end_lineno])
         for name in _bound(statement):
-            found[name] = text
+            if name not in found or not _is_value(statement):
+                found[name] = text
     return found
 
 
 def _parsed(source: str) -> ast.Module | None:
-    """The source as Python, with IPython's magics as lines that do nothing."""
+    """The source as Python, with IPython's magics as lines that do nothing; none if it is not Python, or too long."""
+    if len(source) > LONGEST_READ:
+        return None
     text = source.replace("\r\n", "\n")
     if text.lstrip().startswith("%%"):
         text = re.sub(r"^\s*%%.*", "", text, count=1)
-    for attempt in (text, _MAGIC.sub(r"\1pass", text)):
+    for is_magic in (False, True):
         try:
-            return ast.parse(attempt)
+            return ast.parse(_MAGIC.sub(r"\1pass", text) if is_magic else text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     return None
@@ -164,8 +175,27 @@ def _bound(statement: ast.stmt) -> list[str]:
         return [statement.name]
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return [target.id for target in targets if isinstance(target, ast.Name)]
+        # What is made of the name itself, `warmth = warmth(picture)`, is what it answered, and no answer.
+        read = set() if isinstance(statement.value, ast.Lambda) else _read_by(statement.value)
+        return [target.id for target in targets if isinstance(target, ast.Name) and target.id not in read]
     return []
+
+
+def _read_by(value: ast.expr | None) -> set[str]:
+    return {node.id for node in ast.walk(value) if isinstance(node, ast.Name)} if value else set()
+
+
+def _is_value(statement: ast.stmt) -> bool:
+    """Whether it binds a name to something that can't be a function."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return False
+    return not isinstance(statement.value, ast.Lambda | ast.Name | ast.Attribute | ast.Call)
+
+
+def _defines_value(name: str, text: str) -> bool:
+    """Whether the text that binds a name, one of `definitions`, makes it something that can't be a function."""
+    tree = _parsed(textwrap.dedent(text))
+    return any(name in _bound(statement) and _is_value(statement) for statement in tree.body) if tree else False
 
 
 def _imports(source: str) -> dict[str, str]:
@@ -250,6 +280,9 @@ class _Repair:
                 cell.kind, cell.defines = "code", definitions(cell.source)
         defining = [place for place, cell in enumerate(self.cells) if name in cell.defines]
         answers = [place for place in defining if squeezed(self.cells[place].defines[name]) != stub]
+        values = [place for place in answers if _defines_value(name, self.cells[place].defines[name])]
+        if len(values) < len(answers):  # a function counts, whatever its name stood for later
+            defining, answers = ([place for place in some if place not in values] for some in (defining, answers))
         if len(answers) > 1:
             self.done.append(f"{name} was written {len(answers)} times; the last one counts")
         if not defining:

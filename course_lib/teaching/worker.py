@@ -27,11 +27,12 @@ from typing import Any
 
 STUB = "your code here"
 _MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # cell magics under which there is Python
-_LINE_MAGIC = re.compile(r"^(\s*)([%!?].*|.*\?)$", re.M)
+_LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.*]+\?\??)$", re.M)
 
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
+    first_to_go()  # as long as the file that says so is this process's own
     if settings["user"]:  # the superuser's limits bind nobody: go on as a user of this sandbox alone
         os.setgroups([])
         os.setresgid(*[settings["user"]] * 3)
@@ -89,6 +90,12 @@ def limit(settings: dict[str, Any]) -> None:
         wanted["RLIMIT_AS"] = mapped + settings["memory"]
     for name, most in wanted.items():
         at_most(name, most)
+
+
+def first_to_go() -> None:
+    """If this machine's memory runs out, its kernel shall end this process and its children, not the judge."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def at_most(name: str, most: int) -> None:
@@ -170,7 +177,8 @@ class Statement:
         """Whether what its names were before is forgotten."""
         if isinstance(self.node, ast.Assign):
             return not self.changes and not self.binds & self.reads
-        return isinstance(self.node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom)
+        # No ast.Import: `import a.b` binds `a`, and adds `b` to what `import a.c` made of it.
+        return isinstance(self.node, ast.FunctionDef | ast.ClassDef | ast.ImportFrom)
 
 
 def prepared(cells: list[str], name: str, homes: list[int]) -> Any:
@@ -187,7 +195,7 @@ def prepared(cells: list[str], name: str, homes: list[int]) -> Any:
             broken[number] = error
         except (ValueError, RecursionError, MemoryError) as error:
             broken[number] = SyntaxError(f"this cell can't be read ({type(error).__name__})")
-    home = home_of(statements, name, homes, cells)
+    home = home_of(statements, name, homes)
     if home is None:
         for number, unread in broken.items():
             if number in homes or re.search(rf"\bdef\s+{name}\b", cells[number]):
@@ -258,14 +266,21 @@ def reads_of(table: symtable.SymbolTable, *, outermost: bool = False) -> Iterato
         yield from reads_of(child)
 
 
-def home_of(statements: list[Statement], name: str, homes: list[int], cells: list[str]) -> int | None:
+def home_of(statements: list[Statement], name: str, homes: list[int]) -> int | None:
     """The cell whose function counts: the last that was made for the exercise and filled in, else the last one."""
     found = sorted({one.cell for one in statements if name in one.binds})
-    tried = [cell for cell in found if STUB not in cells[cell]]
+    blank = {one.cell for one in statements if is_blank(one.node)}
+    tried = [cell for cell in found if cell not in blank]
     for choice in ([cell for cell in tried if cell in homes], tried, found):
         if choice:
             return choice[-1]
     return None
+
+
+def is_blank(node: ast.stmt) -> bool:
+    """Whether the exercise's `raise NotImplementedError` still stands in it; in a comment it does no harm."""
+    stub = ast.dump(ast.parse(f"NotImplementedError({STUB!r})", mode="eval").body)
+    return any(isinstance(part, ast.Raise) and part.exc and ast.dump(part.exc) == stub for part in ast.walk(node))
 
 
 def needed(statements: list[Statement], name: str, home: int) -> list[Statement]:
