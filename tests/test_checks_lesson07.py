@@ -220,6 +220,7 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("best of all", best_overall),
         ("best of all", lambda scores, keep: best_overall(scores, keep).reshape(len(scores), keep)),
         ("best of all", lambda s, keep: best_overall(s, keep).reshape(len(s), keep) % s.shape[1]),
+        ("first drawing of a caption is number 0", lambda scores, keep: best(scores, keep) + 1),
         ("Count from 0", lambda s, keep: best(s, keep) + s.shape[1] * torch.arange(len(s))[:, None]),
         ("ranks, or all", lambda scores, keep: scores.argsort(dim=1, descending=True)),
         ("one list of numbers for each", lambda scores, keep: best(scores, keep).flatten()),

@@ -124,6 +124,7 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
     "count_parameters": [
         ("biases are missing", counted(lambda a, b, side: a * b * side**2)),
         ("side x side", counted(lambda a, b, side: a * b * side + b)),
+        ("not always 3 x 3", counted(lambda a, b, side: a * b * (9 if side > 1 else 1) + b)),
         ("biases are missing", counted(lambda a, b, side: a * b * side)),
         ("each place in its window", counted(lambda a, b, _: a * b + b)),
         ("not for each that goes in", counted(lambda a, b, side: a * b * side**2 + a)),

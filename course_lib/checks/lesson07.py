@@ -197,6 +197,7 @@ def keep_best(ask: Ask, random: Generator) -> None:
                 (overall % count).reshape(scenes, keep).sort(dim=1).values,
                 overall,
             ),
+            "Count from 0: the first drawing of a caption is number 0.": (wanted + 1).sort(dim=1).values,
             "Count from 0 in each caption, not through all of them.": tuple(
                 part
                 for numbers in [(wanted + count * torch.arange(scenes)[:, None]).sort(dim=1).values]

@@ -25,6 +25,9 @@ def count_parameters(ask: Ask, random: Generator) -> None:
                 sum(a * b * side + b for a, b, side in sizes),
                 sum(a * b * 2 * side + b for a, b, side in sizes),
             ),
+            "A window is not always 3 x 3: take the layer's side.": (
+                sum(a * b * (9 if side > 1 else 1) + b for a, b, side in sizes),
+            ),
             "A convolution has a weight for each place in its window.": sum(a * b + b for a, b, _ in sizes),
             "There is a bias for each number that comes out, not for each that goes in.": (
                 sum(a * b * side**2 + a for a, b, side in sizes),

@@ -312,8 +312,8 @@ for blur in (3.0, 4.0, 6.0):
     print(f"blur {blur:g}: {left.bits:5.2f} bits open; likeliest: {likeliest}")
 
 # %% [markdown]
-# At blur 3 no person can read the plate, and yet the photo settles it: what *looks* lost need not be. At blur 6 more than a hundred
-# plates are about as good as the true one. "Bits" counts the yes-or-no questions still open: with one bit two plates are left, with ten about a thousand.
+# At blur 3 no person can read the plate, and yet the photo settles it: what *looks* lost need not be. At blur 6 as much is open as if
+# more than a hundred plates were equally probable, and the true one is not even among the four likeliest. "Bits" counts the yes-or-no questions still open: with one bit two plates are left, with ten about a thousand.
 
 # %% [markdown] exercise={"name": "open_bits", "minutes": 10, "difficulty": "some thought"}
 # ### Exercise 3.4: Bits
@@ -433,7 +433,7 @@ table(
 
 # %% [markdown]
 # On the left the button is a gift: at blur 1 the reader can't read the photo itself, and the answer is nearly always right. At blur 2 half of the answers are wrong already, although the photo still settles
-# the plate: this network makes less of a photo than could be made of it. On the right it is a trap: as legible as ever, and never right. Nothing in
+# the plate: this network makes less of it than somebody would who knew the light, the dirt and the tilt. On the right it is a trap: as legible as ever, and never right. Nothing in
 # the answer says on which side you are; only the count does, and outside a made world nobody can do it. The same at one blur, measured now, on other plates:
 
 # %%
@@ -452,7 +452,7 @@ table(
 # characters that looked alike. In 2020 a method that makes faces from pixelated photos (Menon et al. 2020, arXiv:2003.03808) made a white man of Barack Obama: *plausible*, for
 # what it had been trained on.
 #
-# Try it. The button draws another answer, in about a second; the slider blurs, and does not make you wait: what it shows first is drawn beforehand.
+# Try it. The button draws four other answers, in about a second; the slider blurs, and does not make you wait: what it shows first is drawn beforehand.
 
 
 # %%

@@ -146,8 +146,8 @@ checks.mirror(mirror)
 # </details>
 
 # %% [markdown]
-# How wrong does it go if one forgets the words? In the course's world the seed decides which way an animal looks, so we know it. We teach a small judge to see it (pictures of its own
-# seeds, a few hundred of each), and then ask it about pictures whose captions say "looking left" or "looking right".
+# How wrong does it go if one forgets the words? In the course's world the seed decides which way an animal looks, so we know it. We teach a small judge to see it (3,840 pictures of
+# its own seeds), and then ask it about pictures whose captions say "looking left" or "looking right".
 
 # %%
 sides = ("right", "left")
@@ -314,8 +314,8 @@ table(
 )
 
 # %% [markdown]
-# A model that is trained on cropped pictures will draw cropped pictures: the augmentation *leaks* (Karras et al. 2020, arXiv:2006.06676, tell a network which augmentation it
-# sees, so that it can be asked for none). In the experiments below we flip, and do not crop.
+# A model that is trained on cropped pictures will draw cropped pictures: the augmentation *leaks* (the word is that of Karras et al. 2020, arXiv:2006.06676; Karras et al. 2022,
+# arXiv:2206.00364, tell the denoiser which augmentation it sees, so that it can be asked for none). In the experiments below we flip, and do not crop.
 
 # %% [markdown]
 # ## The styles: picture and caption change
@@ -453,7 +453,7 @@ for word in ("cat", "cubism"):
     print(f"{word}:", [near for near, _ in others.nearest(others.vector(word))[1:]])
 
 # %% [markdown]
-# The new training knows both old words and new ones. But it has turned everything its own way: its "cat" and the shipped "cat" point in quite different directions, though the neighbours of both are alike. `words.joined` looks for
+# The new training knows both old words and new ones. But it has turned everything its own way: the same word points elsewhere in it than in the shipped vectors, though the neighbours of "cat" are alike. `words.joined` looks for
 # the turn that brings the words known to both nearest to each other, and turns the new words the same way (Mikolov and others translated words between languages so: 2013, arXiv:1309.4168).
 
 # %%
@@ -713,11 +713,11 @@ table(
     ],
     about="How far drawings from pure noise lie from the nearest training picture (root mean "
     "square; a fresh real picture lies "
-    f"{figures['fresh to the nearest of 100']:.2f} from the nearest of 100)",
+    f"{figures['fresh to the nearest of 100']:.2f} from the nearest of 100; mirror images are not counted)",
 )
 
 # %% [markdown]
-# A hundred pictures shown again would have a better score than any of our models. And without flips a model of 100 pictures draws nearer to them than a new picture would lie: it leans on what it knows by heart, and the judge finds nothing wrong with that. A copy of a real picture *is* a
+# A hundred pictures shown again would have a better score than any of our models. And without flips a model of 100 pictures draws much nearer to them than a new picture would lie, and nearer than a model that met them flipped (though its copies of their mirror images are not counted here): it leans more on what it knows by heart, and the judge finds nothing wrong with that. A copy of a real picture *is* a
 # real picture, and the Fréchet distance asks for no more. So a score can look away from the very thing that augmentation mends. Whether a model copies is a question of its own, and lesson 8 asks it.
 
 # %% [markdown]
@@ -749,8 +749,8 @@ show(
     torch.cat([saved[name].unflatten(0, (4, 4))[:, :2].flatten(0, 1) for name in rows]),
     labels=[name for name in ("plainly", "louder", "filter") for _ in range(8)],
     columns=8,
-    about="Three rows of eight: Maine coons in Cubism on grass and on a white sofa, planes as oil paintings on grass and on a white sofa, two of each. Drawn as "
-    "the caption says, drawn with the style said louder, and made by the filters.",
+    about="Three rows of eight, asked for as Maine coons in Cubism and planes as oil paintings, each on grass and on a white sofa. As the caption says: the cats "
+    "have no facets, the planes have strokes. Said louder: dark cracks round the cats, too. Made by the filters: sharp facets and long strokes.",
 )
 
 # %% [markdown]

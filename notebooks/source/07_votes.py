@@ -307,7 +307,7 @@ table(
 # %% [markdown] exercise={"name": "keep_best", "minutes": 5, "difficulty": "some thought"}
 # ### Exercise 7.3: Pick the best
 #
-# Write `keep_best(scores, keep)`: each row holds the scores of the drawings of one caption. Return the numbers of the `keep` best of each row.
+# Write `keep_best(scores, keep)`: each row holds the scores of the drawings of one caption. Return where the `keep` best of each row stand, counted from 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "keep_best", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -452,7 +452,8 @@ checks.mean_distance(mean_distance)
 
 # %%
 def rounds(name):
-    """The rounds of one way as rows of a table."""
+    """The rounds of one way as rows of a table, and last the real pictures."""
+    (real,) = story["real"]
     return [
         {
             "round": number,
@@ -462,13 +463,21 @@ def rounds(name):
             "others obeyed": f"{told['others obeyed']:.2f}",
         }
         for number, told in enumerate(story[name])
+    ] + [
+        {
+            "round": "real pictures",
+            "crowd's score": f"{real['score']:.1f}",
+            "diversity": f"{real['diversity']:.2f}",
+            "obeyed": f"{real['obeyed']:.2f}",
+            "others obeyed": "-",
+        }
     ]
 
 
 table(rounds("the best of its own"), about="Trained on the best of its own drawings")
 
 # %% [markdown]
-# The score rises, variety shrinks, and fewer captions are obeyed. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
+# The score rises, and fewer captions are obeyed. Diversity falls, from more than real pictures have (odd drawings count as variety, too) to about as much. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
 # learns its own mistakes along with the rest, and loses variety (Alemohammad et al. 2023, arXiv:2307.01850, let models do it until they break).
 
 # %%
@@ -541,7 +550,7 @@ chart(
 )
 
 # %% [markdown]
-# So most of the variety goes without any vote, and the votes cost captions: what pleases and what was asked for are two things. Real pictures get the score nearly as far, and their captions
+# So most of the fall in diversity comes without any vote, and stops near that of real pictures; the votes cost captions: what pleases and what was asked for are two things. (Each way was run once: a few hundredths may be chance.) Real pictures get the score nearly as far, and their captions
 # stay obeyed. They hold the model to what is real: no weight makes a picture that is not there. Its own drawings hold it to nothing.
 #
 # ## The wrong reward
@@ -574,11 +583,11 @@ show(
 )
 
 # %% [markdown]
-# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed to the last. And the crowd, which nobody
-# asked, likes it far less than before, and two drawings of one caption come out alike: one safe answer is the surest way to please an examiner.
+# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed to the last, as this same judge counts, so that figure proves little. And the crowd, which nobody
+# asked, likes it far less than before, and two drawings of one caption come out more alike than real pictures are: one safe answer is the surest way to please an examiner.
 #
 # "When a measure becomes a target, it ceases to be a good measure": Goodhart's law. With models of taste it goes one step further, since a model of taste is itself only a guess. Push hard enough, and its own score goes on rising while what people say of the pictures falls
-# (Gao et al. 2022, arXiv:2210.10760, measured it for language models). So keep figures in view that you do *not* train for: diversity, captions obeyed, your own eyes.
+# (Gao et al. 2022, arXiv:2210.10760, measured it for language models, with a larger model of taste in the people's place). So keep figures in view that you do *not* train for: diversity, captions obeyed, your own eyes.
 #
 # ## More pictures, better descriptions
 #

@@ -71,7 +71,7 @@ show(
 )
 
 # %% [markdown]
-# On the left, a model that learned from four pictures gives back the four. On the right, the model of lesson 0, which learned from 480 pictures of this caption and from as many of 132 others, draws what is in none of them.
+# On the left, a model that learned from four pictures gives back the four. On the right, the model of lesson 0, which learned from 480 pictures of this caption and from as many of each of 132 others, draws what is in none of them.
 # What is different is how many pictures had to share one memory.
 #
 # ## The arithmetic
@@ -210,7 +210,7 @@ show(
 def number_bits(count):
     """The smallest number of bits that gives each of `count` things a number of its own.
 
-    count: a whole number, 1 or more.  Returns a whole number.
+    count: a whole number, 1 or more; a single thing needs 0 bits.  Returns a whole number.
     """
     ### BEGIN SOLUTION
     bits = 0
@@ -243,7 +243,9 @@ checks.number_bits(number_bits)
 # %%
 told = CopyArithmetic(pictures, one, model_file)
 print(f"Bits of model for each picture: {told.share.bits:.1f}.")
-print(f"Bits to give each picture a number, and nothing else: {told.number.bits:.1f}.")
+print(
+    f"Bits to give each picture a number, and nothing else: {told.number.bits:.1f}, so {math.ceil(told.number.bits)} whole ones."
+)
 
 # %% [markdown]
 # What would it take? Here is the photo through the compressors that web pages use, at their usual quality and as small as they go.
@@ -281,8 +283,8 @@ print(f"Pictures of that size in {model_file}: {model_file / smallest:,.0f}.")
 # %% [markdown]
 # 0.003 bits a pixel is what a codec of 2024 reached (PerCo, Careil et al., ICLR 2024, arXiv:2310.10325: a photo of 512 x 768 in less than 153 bytes). It is no ordinary compressor: a diffusion model makes up what is missing, so that the result is plausible rather than true, like lesson 3's enhance button.
 #
-# So all 2.3 billion can't be stored. But look at the last line: at that size, 170 million would fit, more than the 160 million above (if the model needed no room for anything else). *Some* can be stored, and with less effort. One that is kept whole, with all its 197 kB, is less than a twenty-thousandth of the model. The sum says what is true on average, and no picture is the average. **The arithmetic forbids that all pictures are in the
-# model. It does not forbid any one of them.** For that one has to look.
+# So all 2.3 billion can't be stored. But look at the last line: at that size, 170 million would fit, more than the 160 million above (if the model needed no room for anything else). *Some* can be stored, and with less effort. One that is kept whole, with all its 197 kB, is less than a twenty-thousandth of the model. The sum says what is true on average, and no picture is the average. **Of 2.3 billion pictures the arithmetic forbids that all are in the
+# model; of 160 million it does not. And it never forbids any one of them.** For that one has to look.
 #
 # ## How to look
 #
@@ -337,7 +339,7 @@ checks.to_nearest(to_nearest)
 # %% [markdown] exercise={"name": "is_copy", "minutes": 5, "difficulty": "first steps"}
 # ### Exercise 8.4: The rule
 #
-# Write `is_copy(to_known, to_fresh, share)`: for each drawing whether it is a copy. Both distances are given; `share` is the largest share of the one in the other that still counts.
+# Write `is_copy(to_known, to_fresh, share)`: for each drawing whether it is a copy. Both distances are given; `share` says how large a part of `to_fresh` the distance `to_known` may be, at most.
 
 
 # %% nbgrader={"grade": false, "grade_id": "is_copy", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -520,7 +522,7 @@ show(
 # Sharp, and no copy: its training pictures lie as far away as those that it never saw.
 #
 # So of one picture, and of four, everything is a copy; of sixteen, some; of 64 and more, nothing. Now look at the last column of the table. At 64 pictures there are still 67 kB of model for each: a raw picture of this size takes 3 kB, so *all* of them could be stored twenty times over, and not one of 768 drawings is a copy. At 4,096 it is 1 kB, hundreds
-# of times the explainer's 1.8 bytes. So where there is no room, not everything can be stored; but where there is room, nothing need be. What goes along with the copies is the second column: how often each picture came round.
+# of times the explainer's 1.8 bytes. So where there is no room, not everything can be stored; but where there is room, nothing need be. Two things go along with the copies here, and always together: how often each picture came round, and how few others there were. The next experiment takes them apart.
 #
 # ## Experiment 2: The picture that is there again and again
 #
@@ -572,14 +574,10 @@ checks.times_as_often(times_as_often)
 
 # %%
 def times(run):
-    """If no other came back, what it would be if one had: so it is more than that."""
+    """If no other came back, the least that it is with 95 % confidence: fewer than 3 come back then (rule of three)."""
     if not run["came back"]:
         return "-"
-    return (
-        f"{run['times']:,.0f}"
-        if run["any other"]
-        else f"more than {run['times'] // 1000:,.0f} thousand"
-    )
+    return f"{run['times']:,.0f}" if run["any other"] else f"at least {run['times'] / 3:,.0f}"
 
 
 repeating, often = recipe["repeating"], {run["share"]: run for run in recipe["repeated"]}
@@ -614,7 +612,7 @@ show(
 )
 
 # %% [markdown]
-# So it is not the size of the model or of the collection alone. One picture that is repeated is copied by a model that copies no other.
+# A model that drew just what it was shown would bring the picture back as often as it was shown: in 10 %, 3 % and 1 % of the drawings. It came back less often, and the less it was shown, the larger the gap; but the others did not come back at all. So it is not the size of the model or of the collection alone. One picture that is repeated is copied by a model that copies no other.
 #
 # ### At full scale
 #
@@ -634,7 +632,7 @@ show(
 #
 # ## Experiment 3: Two halves
 #
-# Now the other end. Two models learn from pictures that have *nothing* in common: not one training picture of the one was shown to the other. Then both start from the same noise. If each only pasted its own pictures together, there would be no reason why they should agree.
+# Now the other end. Two models learn from pictures that have *nothing* in common: not one training picture of the one was shown to the other. Then both start from the same noise. If each only pasted its own pictures together, there would be little reason why they should agree.
 
 # %% [markdown] exercise={"name": "pair_distances", "minutes": 10, "difficulty": "a challenge"}
 # ### Exercise 8.6: From the same noise
@@ -709,7 +707,11 @@ chart(
     x="pictures of each model, as a power of 2",
     y="distance of their drawings",
     about="The distance of two models' drawings against the number of pictures that each learned "
-    "from: from the same noise it falls; the line of different noise is there to compare.",
+    + "; ".join(
+        f"from {noise} it falls from {line[0]:.2f} to {line[-1]:.2f}"
+        for noise, line in apart.items()
+    )
+    + ".",
 )
 
 # %%
@@ -722,7 +724,7 @@ show(
 )
 
 # %% [markdown]
-# With few pictures the two have nothing in common: each draws its own. The more pictures they learned from, the more alike they draw, though neither has seen a picture of the other's. What they share is in no single picture; it is what all pictures of this kind have in common. A drawing on which both agree, and which is in neither half,
+# With few pictures the two have nothing in common: each draws its own. The more pictures they learned from, the more alike they draw, though neither has seen a picture of the other's. (Blur alone would make drawings from different noise alike, too, and their distance falls far less.) What they share is in no single picture; it is what all pictures of this kind have in common. A drawing on which both agree, and which is in neither half,
 # is a copy of neither.
 #
 # Kadkhodaie et al. (2024, ICLR, arXiv:2310.02557) did this with faces: up to 100 faces the networks memorise, at 1,000 the drawings resemble training faces with distortions, and at 100,000 two networks that share no face draw nearly identical ones, which are in neither set. (So the number of pictures that is enough depends on the pictures and on the network: our cartoons of one caption
@@ -780,8 +782,8 @@ table(
 #
 # 1. *Learning.* May a model learn from pictures whose makers were not asked? Does it matter whether any of them can be had back from it?
 # 2. *Drawing.* A drawing turns out to be a copy by some rule. Who answers for it: who collected the pictures, who trained the model, who typed the caption, who shows the drawing?
-# 3. *Style.* No picture is copied, but the caption asks for the style of a living painter. Is something taken from them, and what? Is it different for a filter like those of lesson 6, or for a student?
-# 4. *Persons.* Somebody's face, or a photo from their medical record, is in the collection. What should they be able to ask for? What could "take me out" mean, once the training is over?
+# 3. *Style.* No picture is copied, but the caption asks for the style of a living painter. Is anything taken from them, and if so, what? Is it different for a filter like those of lesson 6, or for a student?
+# 4. *Persons.* Somebody's face, or a photo from their medical record, is in the collection. What, if anything, should they be able to ask for? What could "take me out" mean, once the training is over?
 # 5. *Owning.* Whose is the drawing: the typist's, the model's maker's, the painters' whose pictures it learned from, everybody's, nobody's?
 #
 # **How it is graded.** By a person, by this table. No point depends on which side you take.
@@ -818,7 +820,7 @@ print(
 )
 
 # %% [markdown]
-# So the answer is longer than "No": not all of them, not most of them, and some of them yes, above all those that were there many times.
+# So the answer is longer than "No": of 2.3 billion not all and not most, and some of them yes, above all those that were there many times.
 #
 # **Go further.** Train the live model of four pictures with one of them eight times in the set (`saved["training"][[0, 1, 2] + [3] * 8]`), and count which comes back. Then choose another share for the rule, `judge.copied(..., share=0.7)`: what happens to the copies, and what to the false alarms?
 #

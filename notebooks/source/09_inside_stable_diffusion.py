@@ -89,7 +89,7 @@ def count_parameters(layers):
     """How many parameters layers have in all.
 
     layers: a list of dicts, {"kind": "linear", "from": 320, "to": 1280}
-    or {"kind": "convolution", "from": 4, "to": 320, "side": 3}.  Returns a whole number.
+    or {"kind": "convolution", "from": 4, "to": 320, "side": 3}, whose window is side x side.  Returns a whole number.
     """
     ### BEGIN SOLUTION
     total = 0
@@ -150,7 +150,7 @@ print(
 )
 
 # %% [markdown]
-# There it is, the explainer's model of 4.2 GB. The file is a little larger than its numbers, for it also holds their names.
+# There it is, the explainer's model of 4.2 GB. The file is a little larger than its numbers, for it also holds their names and some small tables, such as the noise schedule.
 #
 # ## What you know already
 #
@@ -297,8 +297,8 @@ chart(
     },
     x="rung of 1000",
     y="amount of noise",
-    about="The amount of noise on Stable Diffusion's rungs: it rises from 0.03 to 0.94, a "
-    "little faster than a straight line at first and more slowly towards the end.",
+    about=f"The amount of noise on Stable Diffusion's rungs: it rises steeply from {amounts[0]:.2f} to "
+    f"{amounts[37]:.2f} at rung 37, lies above the straight line until about rung 880, and ends below it, at {amounts[-1]:.2f}.",
 )
 
 # %%
@@ -307,8 +307,8 @@ print(
 )
 
 # %% [markdown]
-# The last rung is not pure noise. In training, the U-Net always saw a trace of the picture there; when it draws, it gets noise alone and takes it for a rung with a trace. Our walk starts its way back where the U-Net's ladder ends, and does as the
-# others do.
+# The last rung is not pure noise. In training, the U-Net always saw a trace of the picture there; when it draws, it gets noise alone and takes it for a rung with a trace. Below, our walk begins near that rung, too,
+# and with noise alone, as the library's sampler does.
 
 # %% [markdown] exercise={"name": "ddim_step", "minutes": 10, "difficulty": "a challenge"}
 # ### Exercise 9.4: One step of their sampler
@@ -322,7 +322,7 @@ def ddim_step(noisy, noise, alpha, after):
     """One step back on the ladder.
 
     noisy: B x C x H x W on the rung `alpha`.  noise: the guess of the noise in it, of the same shape.
-    alpha, after: numbers between 0 and 1, alpha-bar of this rung and of the next.  Returns B x C x H x W.
+    alpha, after: plain numbers between 0 and 1 (`** 0.5` is the root), alpha-bar of this rung and of the next.  Returns B x C x H x W.
     """
     ### BEGIN SOLUTION
     clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
@@ -353,7 +353,7 @@ checks.ddim_step(ddim_step)
 # %% [markdown]
 # ## Their sampler, our model
 #
-# If both ladders are one, then Stable Diffusion's rungs and its sampler must draw with *our* model what our walk draws. Six captions, one noise each, 25 rungs.
+# If both ladders are one, then Stable Diffusion's rungs and DDIM, one of the samplers used with it, must draw with *our* model what our walk draws. Six captions, one noise each, 25 rungs.
 
 # %%
 captions = [
@@ -485,7 +485,7 @@ for guidance, difference in apart.items():
     )
 
 # %% [markdown]
-# **Go further.** `walk` has another way to step: `order=2`. Give it to the walk with our model above, with 8 rungs instead of 25. Which of the two comes closer to what 200 rungs draw?
+# **Go further.** `walk` has another way to step: `order=2`. Draw with our model above and 8 rungs instead of 25, once with `order=1` and once with `order=2`. Which comes closer to what 200 rungs draw?
 #
 # **What you can do now.** You have walked from a heap of noise to a cat on Mars, and opened the machine that others use. When a new model comes out, ask of it what the table above asks: how does it write its ladder, what guesses, what reads the caption, how is it guided,
 # and what was it trained on? You have built each of these in small. The last word of the explainer is that all AI art models are variations of this; you can now check that, model by model.
