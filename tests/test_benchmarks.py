@@ -167,6 +167,7 @@ def test_the_medium_of_ours_is_the_shipped_artists_model():
     assert ours.model.config == {**MODEL, "widths": list(MODEL["widths"]), "key_size": systems.KEY}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("variant", systems.VARIANTS)
 def test_diffusers_draws_pictures_of_the_right_shape_that_follow_the_key(taught, variant):
@@ -262,6 +263,7 @@ def test_growth_is_measured_at_each_size_and_stored(tmp_path, monkeypatch):
     assert stored == {"name": "cats", "unit": "px", "sizes": [1, 2, 4], "seconds": [0.5, 4.0, 32.0]}
 
 
+@pytest.mark.slow
 def test_every_growth_works_at_its_smallest_but_grading(monkeypatch):
     monkeypatch.setattr(growth, "seconds", lambda work, **_: [work(), 0.5][1])
     for name, (_, sizes, work) in growth.GROWTHS.items():
@@ -269,6 +271,7 @@ def test_every_growth_works_at_its_smallest_but_grading(monkeypatch):
             assert work(sizes[0]) == 0.5, name
 
 
+@pytest.mark.slow
 def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
     monkeypatch.setattr(solvers, "score", lambda drawer: {"distance": 1.0, "right": 1.0})
     monkeypatch.setattr(solvers, "RESULTS", tmp_path / "solvers.json")
