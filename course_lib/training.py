@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from .errors import CourseError
 from .files import read, store
 from .models import Denoiser
 from .noise import blend
+from .optimizers import optimizers_of
 from .threads import one_thread
 
 AMOUNTS = ("even", "bell")
@@ -62,6 +63,7 @@ def train(
     batch: int = 8,
     learning_rate: float = 2e-3,
     amounts: str = "even",
+    optimizer: str = "adam",
     averaged: Denoiser | None = None,
     average: float = 0.999,
     checkpoint: Path | str | None = None,
@@ -76,6 +78,7 @@ def train(
     keys: (M, key_size); picture i has the key i % M, and with probability `drop_key` none, so that the model learns to
     draw both with and without: what guidance needs (Ho and Salimans 2022, arXiv:2207.12598).  Or (M, ways, key_size):
     as many ways to say what is in the picture, of which one is taken each time.
+    optimizer: "adam", or "muon", which learns in fewer steps where there are many pictures (`optimizers`).
     averaged: a model of the same make that is given the running mean of the weights, which draws better than the last
     ones (Polyak and Juditsky 1992; so in Ho et al. 2020, arXiv:2006.11239); each step it keeps the share `average`.
     With a `checkpoint` file the run saves itself every `save_every` steps and at the end, and goes on from what it
@@ -103,15 +106,16 @@ def train(
         "batch": batch,
         "learning_rate": learning_rate,
         "amounts": amounts,
+        "optimizer": optimizer,
         "pictures": fingerprint(pictures) if isinstance(pictures, Tensor) else pictures.fingerprint,
         "keys": None if keys is None else fingerprint(keys),
         "drop_key": drop_key,
         "average": None if averaged is None else average,
     }
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizers = optimizers_of(model, optimizer, learning_rate)
     done = 0
     if checkpoint is not None and Path(checkpoint).exists():
-        done = resume(Path(checkpoint), model, optimizer, recipe, averaged=averaged)
+        done = resume(Path(checkpoint), model, optimizers, recipe, averaged=averaged)
     elif averaged is not None:
         averaged.load_state_dict(model.state_dict())
     processes.agree(done, f"checkpoint {checkpoint}")
@@ -124,7 +128,7 @@ def train(
     if compiled:
         asked = torch.compile(asked)
     for number in range(done + 1, steps + 1):
-        for group in optimizer.param_groups:
+        for group in (group for one in optimizers for group in one.param_groups):
             group["lr"] = learning_rate * schedule(number, steps)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
         with one_thread() if small else nullcontext():
@@ -133,14 +137,16 @@ def train(
                     asked, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts,
                     share=processes.share(),
                 )  # fmt: skip
-            optimizer.zero_grad()
+            model.zero_grad()
             loss.backward()
-            optimizer.step()
+            for one in optimizers:
+                one.step()
             if averaged is not None:
                 # Early weights are soon forgotten: at step k the mean reaches back over k steps or so.
                 mix(averaged, model, keep=min(average, (1 + number) / (10 + number)))
         if checkpoint is not None and (number % save_every == 0 or number == steps):
-            extra = optimizer_tensors(model, optimizer) | ({} if averaged is None else weights(averaged, "averaged"))
+            extra = optimizer_tensors(model, optimizers)
+            extra |= {} if averaged is None else weights(averaged, "averaged")
             save(model, checkpoint, recipe=recipe | {"step": number}, extra=extra)
         yield Step(number, processes.mean(loss).item())
     model.eval()
@@ -219,7 +225,7 @@ def load(path: Path | str) -> tuple[Denoiser, dict[str, Any]]:
 def resume(
     path: Path,
     model: Denoiser,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     recipe: dict[str, Any],
     *,
     averaged: Denoiser | None = None,
@@ -235,22 +241,26 @@ def resume(
     fill(model, tensors, path)
     if averaged is not None:
         fill(averaged, tensors, path, under="averaged")
-    for name, parameter in model.named_parameters():
-        kept = {what: tensors[f"optimizer.{what}.{name}"] for what in ("step", "exp_avg", "exp_avg_sq")}
-        # Laid out in memory as the parameter is: another order of the same sums could round otherwise.
-        optimizer.state[parameter] = {
-            what: value if what == "step" else torch.empty_like(parameter).detach().copy_(value)
-            for what, value in kept.items()
-        }
+    moved_by = {weight: optimizer for optimizer in optimizers for weight in optimizer.param_groups[0]["params"]}
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, what, name = key.split(".", maxsplit=2)
+            weight = parameters[name]
+            # Laid out in memory as the weight is: another order of the same sums could round otherwise.
+            kept = value if what == "step" else torch.empty_like(weight).detach().copy_(value)
+            moved_by[weight].state[weight][what] = kept
     return stored["step"]
 
 
-def optimizer_tensors(model: Denoiser, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's memory of each parameter, under names that `resume` finds again."""
+def optimizer_tensors(model: Denoiser, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """The optimizers' memory of each weight, under names that `resume` finds again."""
     return {
         f"optimizer.{what}.{name}": value
-        for name, parameter in model.named_parameters()
-        for what, value in optimizer.state[parameter].items()
+        for name, weight in model.named_parameters()
+        for optimizer in optimizers
+        if weight in optimizer.state
+        for what, value in optimizer.state[weight].items()
     }
 
 

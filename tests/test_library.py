@@ -7,7 +7,7 @@ import sys
 HEAVY = {"matplotlib", "skimage", "scipy", "PIL", "ipywidgets", "IPython", "gensim", "diffusers", "transformers"}
 # A module may import from those before it: the lessons' order.
 ORDER = [
-    *["errors", "files", "threads", "pictures", "noise", "widgets", "models", "training", "sampling"],
+    *["errors", "files", "threads", "pictures", "noise", "widgets", "models", "optimizers", "training", "sampling"],
     *["judge", "world", "words", "artist", "augment", "enhance", "votes", "votes_gallery"],
     *["sizes", "size_calculator", "neighbours", "inside", "checks"],
 ]

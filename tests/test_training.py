@@ -17,6 +17,7 @@ from course_lib import judge, training
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import noise_like
+from course_lib.optimizers import OPTIMIZERS
 from course_lib.sampling import guess_picture
 from course_lib.training import best_device, load, loss_at, save, schedule, train
 
@@ -176,11 +177,12 @@ def test_the_averaged_model_is_the_running_mean_of_the_weights():
     assert not same(averaged, model)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("stopped_after", [3, 4, 9])
-def test_a_run_with_keys_and_a_mean_that_was_stopped_ends_at_the_same_weights(tmp_path, stopped_after):
+def test_a_run_with_keys_and_a_mean_that_was_stopped_ends_at_the_same_weights(tmp_path, stopped_after, optimizer):
     def steps(model, averaged, path=None):
         run = {"keys": KEYS, "steps": 12, "seed": 0, "batch": 6, "amounts": "bell", "averaged": averaged}
-        return train(model, Numbered(TWO), checkpoint=path, save_every=4, **run)
+        return train(model, Numbered(TWO), optimizer=optimizer, checkpoint=path, save_every=4, **run)
 
     path = tmp_path / "run.safetensors"
     straight, mean = keyed(), keyed()
@@ -197,7 +199,7 @@ def test_a_run_with_keys_and_a_mean_that_was_stopped_ends_at_the_same_weights(tm
 
 @pytest.mark.parametrize(
     "change", [{"keys": -KEYS}, {"keys": None}, {"drop_key": 0.2}, {"amounts": "bell"}, {"averaged": None},
-               {"average": 0.9}, {"pictures": Numbered(TWO, "others")}],
+               {"optimizer": "muon"}, {"average": 0.9}, {"pictures": Numbered(TWO, "others")}],
 )  # fmt: skip
 def test_a_checkpoint_of_a_run_with_other_keys_is_refused(tmp_path, change):
     run = {"pictures": Numbered(TWO), "keys": KEYS, "steps": 2, "seed": 0, "checkpoint": tmp_path / "run.safetensors"}
@@ -209,6 +211,7 @@ def test_a_checkpoint_of_a_run_with_other_keys_is_refused(tmp_path, change):
 def test_settings_of_a_training_that_make_no_sense_are_refused_in_one_sentence():
     for settings, sentence in (
         ({"amounts": "odd"}, "drawn 'even' or 'bell', not 'odd'"),
+        ({"optimizer": "sgd"}, "'adam' or 'muon', not 'sgd'"),
         ({"averaged": small()}, "of the same make"),
         ({"keys": torch.ones(2, 3)}, "a key of 5 numbers"),
         ({"keys": torch.ones(2)}, "a key of 5 numbers"),
