@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import CourseError
+from .threads import one_thread
 
 OPTIMIZERS = ("adam", "muon")
 OUTER = ("enter", "leave", "amount.0", "key.0")  # of a denoiser: where something enters or leaves it
@@ -25,6 +26,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(weights, {"lr": learning_rate, "momentum": momentum})
 
     @torch.no_grad()
+    @one_thread()
     def step(self) -> None:  # type: ignore[override]  # no closure: nobody here needs one
         for group in self.param_groups:
             for weight in group["params"]:
