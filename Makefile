@@ -94,6 +94,7 @@ bench: .venv/.dev
 	$(BIN)/course bench -o benchmarks/results/course.json
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.solvers
+	$(BIN)/python -m benchmarks.choices
 	$(MAKE) bench-peers
 
 # The course beside diffusers, denoising-diffusion-pytorch and smalldiffusion: hours.  Say less with PEERS_ARGS.

@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -35,13 +33,7 @@ def plan(arguments: argparse.Namespace, stored: Sequence[Record]) -> Iterator[Sp
 
 def apart(spec: Spec) -> Record:
     """The record of a run, from a process of its own.  Raises CourseError if that fails."""
-    command = [sys.executable, "-m", "benchmarks.task", json.dumps(asdict(spec))]
-    quiet = os.environ | {"TQDM_DISABLE": "1"}  # peers' samplers show bars of their own
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], env=quiet, capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
-        raise CourseError(f"{spec} failed: {reason}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return records.from_a_process("benchmarks.task", json.dumps(asdict(spec)), what=str(spec))
 
 
 def compare(specs: Sequence[Spec], path: Path) -> None:

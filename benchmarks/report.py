@@ -126,7 +126,7 @@ def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: 
 
 def parts(folder: Path) -> list[str]:
     """The course's own parts, as far as there are results of them in this folder."""
-    found = {name: folder / f"{name}.json" for name in ("course", "growth", "solvers")}
+    found = {name: folder / f"{name}.json" for name in ("course", "growth", "choices", "solvers")}
     held = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.exists()}
     told = []
     if bench := held.get("course"):
@@ -152,6 +152,20 @@ def parts(folder: Path) -> list[str]:
             "The exponent is p of the power law size^p through the seconds: 1 means twice the time for twice the size, "
             f"2 that it grows with the area of a picture. Machine: {growth['machine']}.",
             table(["part", "what grows", "sizes", "seconds", "exponent"], rows),
+        ]
+    if choices := held.get("choices"):
+        rows = [
+            [
+                one["choice"], f"{one['steps']:,}", plain(one["pictures_per_second"]), plain(one["distance"]),
+                percent(one["right"]),
+            ]
+            for one in choices["records"]
+        ]  # fmt: skip
+        told += [
+            "## What each choice is worth",
+            f"The course's own training with one thing changed, {choices['records'][0]['seconds']:g} s, one run each. "
+            f"Machine: {choices['records'][0]['machine']}.",
+            table(["choice", "steps", "pictures/s", "Fréchet distance", "held out, all right"], rows),
         ]
     if solvers := held.get("solvers"):
         rows = [

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from benchmarks import systems
 from benchmarks.records import Record, Spec
-from benchmarks.systems import BATCH, System, make
+from benchmarks.systems import System
 from course_lib import judge, training, words, world
 from course_lib.models import parameter_count
 from course_lib.teaching.bench import peak_memory_mb
@@ -31,7 +32,7 @@ from course_lib.teaching.train import FIRST_SEED
 RENDERS = 180  # of each seen scene: 23,940 pictures
 WARM_UP = 20  # steps, as in `training.schedule`
 AVERAGE = 0.999  # as in `training.train`
-PILOT = {"known": 100, "each": 1}  # drawings, at most, by which a sampler is chosen, for each sampler
+PILOT = {"known": 40, "each": 1}  # drawings, at most, by which a sampler is chosen, for each sampler
 PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by others than those that are judged
 
 
@@ -60,20 +61,22 @@ def train_for(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # the peers draw noise and amounts from torch's own generator
     averaged = copy.deepcopy(system.model)
-    optimizer = torch.optim.AdamW(system.model.parameters(), **system.optimizer)
+    optimizers = system.optimizers()
+    rates = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
     system.model.train()
     losses: list[float] = []
     start = clock()
     while (gone := (clock() - start) / seconds) < 1:
         number = len(losses) + 1
-        for group in optimizer.param_groups:
-            group["lr"] = system.optimizer["lr"] * schedule(number, gone)
+        for group, highest in rates:
+            group["lr"] = highest * schedule(number, gone)
+        system.model.zero_grad()
         loss = system.loss(pictures, keys, generator)
-        optimizer.zero_grad()
         loss.backward()
         if system.clip is not None:
             torch.nn.utils.clip_grad_norm_(system.model.parameters(), system.clip)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         keep = min(AVERAGE, (1 + number) / (10 + number))
         training.mix(averaged, system.model, keep=keep)  # type: ignore[arg-type]  # it asks of a model its weights only
         losses.append(loss.item())
@@ -146,7 +149,7 @@ def flops_per_picture(system: System, pictures: Tensor, keys: Tensor) -> float:
     with FlopCounterMode(display=False, custom_mapping=attention) as counter:
         system.loss(pictures, keys, torch.Generator().manual_seed(0)).backward()
     system.model.zero_grad()
-    return counter.get_total_flops() / BATCH
+    return counter.get_total_flops() / system.batch
 
 
 def matrix_rate(*, side: int = 1024, times: int = 20) -> float:
@@ -167,18 +170,21 @@ def machine() -> str:
     )
 
 
-def measure(spec: Spec) -> Record:
-    """Run it here, and return its record."""
+def measure(spec: Spec, make: Callable[[], System] | None = None) -> Record:
+    """Run it here, and return its record.
+
+    make: what is to be measured under that name, if it is not the system of `systems`.
+    """
     scenes = world.seen_scenes()
     renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
     pictures = renders[torch.arange(len(renders))]
     keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
     torch.manual_seed(spec.run)
-    system = make(spec.system, spec.variant, spec.size)
+    system = systems.make(spec.system, spec.variant, spec.size) if make is None else make()
     flops, limit = flops_per_picture(system, pictures, keys), matrix_rate()
     trained = train_for(system, pictures, keys, seconds=spec.seconds, seed=spec.run)
     memory = peak_memory_mb()  # before the judge is loaded
-    rate = trained.steps * BATCH / trained.seconds
+    rate = trained.steps * system.batch / trained.seconds
     start = time.perf_counter()
     scores = exam(system, known=spec.known, each=spec.each)
     return asdict(spec) | {
@@ -194,6 +200,7 @@ def measure(spec: Spec) -> Record:
         "share_of_matrix_rate": rate * flops / limit,
         "memory_mb": memory,
         "seed": spec.run,
+        "batch": system.batch,
         "samplers": system.samplers,
         "settings": system.settings,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", system.package)},

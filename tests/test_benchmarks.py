@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import growth, peers, records, report, solvers, systems, task
+from benchmarks import choices, growth, peers, records, report, solvers, systems, task
 from benchmarks.records import Spec
+from benchmarks.systems.ours import Ours
 from course_lib import training, words, world
 from course_lib.errors import CourseError
 from course_lib.teaching.train import MODEL
@@ -83,7 +84,7 @@ def test_a_run_that_fails_is_one_sentence_and_the_records_stay(tmp_path, monkeyp
     path = tmp_path / "peers.json"
     records.store([record()], path)
     broken = SimpleNamespace(returncode=1, stderr="Traceback\nMemoryError: too much\n")
-    monkeypatch.setattr(peers.subprocess, "run", lambda *_, **__: broken)
+    monkeypatch.setattr(records.subprocess, "run", lambda *_, **__: broken)
     assert peers.main([*QUICK, "--output", str(path)]) == 1
     assert "diffusers, folded, small, 60 s, run 1 failed: MemoryError: too much\n" in capsys.readouterr().err
     assert records.read(path) == [record()]
@@ -142,23 +143,24 @@ def test_the_learning_rate_is_that_of_the_courses_schedule_and_ends_at_nothing()
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_ours_learns_within_its_time_and_keeps_the_mean_of_its_weights(taught, monkeypatch):
-    rates, last = [], {}
-    step = torch.optim.AdamW.step
-
-    def watched(optimizer: torch.optim.AdamW) -> None:
-        rates.append(optimizer.param_groups[0]["lr"])
-        step(optimizer)
-        last["weight"] = optimizer.param_groups[0]["params"][0].detach().clone()
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    rates = []
     torch.manual_seed(0)
     ours = systems.make("ours", "folded", "small")
+    started = ours.model.state_dict()["enter.weight"].clone()
+    adam, muon = movers = ours.optimizers()
+    highest = [group["lr"] for one in movers for group in one.param_groups]
+    adam.register_step_post_hook(lambda *_: rates.append([one.param_groups[0]["lr"] for one in movers]))
+    last = {}
+    muon.register_step_post_hook(lambda *_: last.update(weight=ours.model.middle.first[2].weight.detach().clone()))
+    monkeypatch.setattr(ours, "optimizers", lambda: movers)
     trained = task.train_for(ours, *taught, seconds=40, seed=1, clock=ticking(1))
     assert trained.steps == len(trained.losses) == 39  # the first look at the clock starts it
     assert sum(trained.losses[-5:]) / 5 < 0.85 * trained.losses[0]
-    assert max(rates) < ours.optimizer["lr"]
-    assert rates[-1] < 0.02 * ours.optimizer["lr"]
-    assert not torch.equal(next(ours.model.parameters()), last["weight"])
+    for seen, top in zip(zip(*rates, strict=True), highest, strict=True):
+        assert max(seen) < top
+        assert seen[-1] < 0.02 * top
+    assert not torch.equal(ours.model.enter.weight, started)
+    assert not torch.equal(ours.model.middle.first[2].weight, last["weight"])
     assert not ours.model.training
 
 
@@ -216,7 +218,9 @@ def test_a_process_of_its_own_measures_one_run(checkout: Path):
     done = json.loads(subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout)
     assert {name: done[name] for name in spec} == spec
     assert done["trained_seconds"] >= 3
-    assert done["pictures_per_second"] == pytest.approx(done["steps"] * 64 / done["trained_seconds"], rel=0.02)
+    assert done["pictures_per_second"] == pytest.approx(
+        done["steps"] * done["batch"] / done["trained_seconds"], rel=0.02
+    )
     share = done["pictures_per_second"] * done["flops_per_picture"] / done["matrix_rate"]
     assert done["share_of_matrix_rate"] == pytest.approx(share, rel=0.01)
     assert done["distance"] > 2 * done["distance of real"] > 0
@@ -230,9 +234,10 @@ def test_the_operations_of_a_training_step_are_counted(taught):
 
         def __init__(self) -> None:
             self.model = torch.nn.Linear(8, 8, bias=False)
+            self.batch = 64
 
         def loss(self, pictures, keys, generator):
-            seen = self.model(torch.ones(systems.BATCH, 1, 7, 8))
+            seen = self.model(torch.ones(64, 1, 7, 8))
             return torch.nn.functional.scaled_dot_product_attention(seen, seen, seen).sum()
 
         def draw(self, scenes, *, seed, **sampler):
@@ -282,6 +287,29 @@ def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
     assert len(asked) == 17
 
 
+def test_a_choice_changes_what_it_names_and_nothing_else():
+    plain = Ours("folded", "medium")
+    for name, changes in choices.CHOICES.items():
+        made = Ours("folded", "medium", **changes)
+        asked = changes.get("model", {}) | changes.get("training", {})
+        before, after = (one.settings["model"] | one.settings["training"] for one in (plain, made))
+        assert {key for key in after if after[key] != before[key]} == set(asked), name
+        assert made.model.config["predicts"] == asked.get("predicts", "velocity")
+        assert made.batch == made.how["batch"]
+        assert len(made.optimizers()) == (1 if asked.get("optimizer") == "adam" else 2)
+
+
+def test_choices_go_on_where_they_were_stopped_and_an_unknown_one_is_refused(tmp_path, monkeypatch, capsys):
+    path, ran = tmp_path / "choices.json", []
+    monkeypatch.setattr(records, "from_a_process", lambda module, *given, what: [ran.append(what), {"choice": what}][1])
+    assert choices.main(["Adam", "--output", str(path)]) == 0
+    assert choices.main(["Adam", "batch 16", "--output", str(path)]) == 0
+    assert ran == ["Adam", "batch 16"]
+    assert [one["choice"] for one in records.read(path)] == ran
+    assert choices.main(["magic", "--output", str(path)]) == 1
+    assert "there is no choice 'magic'" in capsys.readouterr().err
+
+
 # --- The report -------------------------------------------------------------------------------------------------------
 
 
@@ -329,8 +357,10 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     bench = {"machine": "a desk", "results": [{"name": "cats", "value": 12.345, "unit": "cats/s", "memory_mb": 1200.0}]}
     grown = {"name": "cats", "unit": "px", "sizes": [1, 2], "seconds": [0.5, 2.0], "exponent": 2.0}
     solver = {"solver": "order 2", "calls": 10, "distance": 0.622, "right": 0.985, "seconds": 80.0}
+    choice = record(choice="Adam", steps=412)
     for name, results in (
         ("course", bench),
+        ("choices", {"records": [choice]}),
         ("growth", {"machine": "a desk", "growths": [grown]}),
         ("solvers", {"machine": "another", "solvers": [solver]}),
     ):
@@ -338,6 +368,7 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     text = page()
     assert "| cats | 12.3 cats/s | 1,200 |" in text
     assert "| cats | px | 1, 2 | 0.5, 2 | 2.00 |" in text
+    assert "| Adam | 412 | 300 | 20 | 50 % |" in text
     assert "| order 2 | 10 | 0.622 | 98 % | 80 |" in text
     assert "a desk" in text
     assert "another" in text

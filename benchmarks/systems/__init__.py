@@ -22,7 +22,7 @@ SYSTEMS = {  # name, which is the package's own for a peer -> the class that fit
 }
 VARIANTS = ("full", "folded")
 SIZES = ("small", "medium", "large")
-BATCH = 64
+BATCH = 32
 DROP_KEY = 0.1  # so often a picture is shown without its key: what guidance needs
 KEY = words.shipped_words().centred.shape[1]
 FOLD = 2
@@ -34,6 +34,7 @@ class System(ABC):
 
     variant: "full" sees 3 channels at 32 px, "folded" 12 channels at 16 px (pixel unshuffle by 2).
     model: what is trained, and what draws, with whatever weights it holds.
+    batch: pictures in a step.
     optimizer: AdamW's arguments; its "lr" is the highest, at the end of the warm-up.
     clip: where the gradient's norm is clipped, None for nowhere.
     samplers: the ways to draw that may be tried: name -> arguments of `draw`.
@@ -42,6 +43,7 @@ class System(ABC):
 
     package: str  # as pip knows it
     model: nn.Module
+    batch: int
     optimizer: dict[str, Any]
     clip: float | None = None
     samplers: dict[str, dict[str, Any]]
@@ -51,6 +53,10 @@ class System(ABC):
     def loss(self, pictures: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
         """The loss of one batch.  pictures: (N, 3, 32, 32) in [-1, 1]; keys: (M, KEY), that of picture i is i % M."""
 
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """What moves the weights; each group's "lr" is its highest."""
+        return [torch.optim.AdamW(self.model.parameters(), **self.optimizer)]
+
     @abstractmethod
     def draw(self, scenes: Sequence[world.Scene], *, seed: int, **sampler: Any) -> Tensor:
         """One drawing of each scene, (B, 3, 32, 32) in [-1, 1]."""
@@ -58,6 +64,8 @@ class System(ABC):
 
 class Peer(System):
     """What all peers share: how a batch is drawn and folded, and how drawings are folded back."""
+
+    batch = BATCH
 
     def __init__(self, variant: str) -> None:
         self.fold = FOLD if variant == "folded" else 1
@@ -72,7 +80,7 @@ class Peer(System):
         """One drawing for each key, (B, channels, side, side)."""
 
     def loss(self, pictures: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
-        chosen = torch.randint(len(pictures), (BATCH,), generator=generator)
+        chosen = torch.randint(len(pictures), (self.batch,), generator=generator)
         return self.batch_loss(F.pixel_unshuffle(pictures[chosen], self.fold), keys[chosen % len(keys)])
 
     def draw(self, scenes: Sequence[world.Scene], *, seed: int, **sampler: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""The course's own: `models.Denoiser`, trained on whole captions as the shipped artist is, and its walk of order 2."""
+"""The course's own: `models.Denoiser`, trained on whole captions as lesson 5 trains, and its walk of order 2."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib import artist, training, words, world
+from course_lib import artist, words, world
 from course_lib.models import Denoiser
-from course_lib.teaching.train import MODEL, WALK, WHOLE
+from course_lib.optimizers import optimizers_of
+from course_lib.teaching.train import MODEL, WALK
+from course_lib.training import loss_at
 
 from . import BATCH, DROP_KEY, KEY, System
 
@@ -19,34 +21,45 @@ WIDTHS = {
 }
 
 
+HOW: dict[str, Any] = {"batch": BATCH, "learning_rate": 5e-3, "amounts": "bell", "optimizer": "muon"}
+
+
 class Ours(System):
-    """The shipped artist's model; folded and "medium" it is that very one.  At full resolution it folds nothing."""
+    """The shipped artist's model; folded and "medium" it is that very one.  At full resolution it folds nothing.
+
+    model, training: what differs from the shipped artist's model, and from `HOW` it is trained.
+    """
 
     package = "course_lib"
     model: Denoiser
 
-    def __init__(self, variant: str, size: str) -> None:
+    def __init__(
+        self, variant: str, size: str, *, model: dict[str, Any] | None = None, training: dict[str, Any] | None = None
+    ) -> None:
         made = MODEL | {"fold": MODEL["fold"] if variant == "folded" else 1, "widths": WIDTHS[variant][size]}
+        made |= model or {}
+        self.how = HOW | (training or {})
         self.model = Denoiser(**made, key_size=KEY)
-        # As `training.train` sets it.
-        self.optimizer = {"lr": WHOLE["learning_rate"], "betas": (0.9, 0.99), "weight_decay": 0.0}
+        self.batch = self.how["batch"]
         self.samplers = {
             f"walk of order {WALK['order']}, {WALK['steps']} steps, guidance {guidance:g}": {"guidance": guidance}
             for guidance in (1.0, 2.0)
         }
         self.settings = {
-            "from": "course_lib.teaching.train",
+            "from": "lesson 5, with the shipped artist's widths",
             "model": made,
-            "amounts": WHOLE["amounts"],
+            "training": self.how,
             "drop_key": DROP_KEY,
-            "optimizer": self.optimizer,
             "draw": WALK,
         }
 
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        return optimizers_of(self.model, self.how["optimizer"], self.how["learning_rate"])
+
     def loss(self, pictures: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
-        return training.loss_at(
-            self.model, pictures, batch=BATCH, generator=generator, keys=keys, drop_key=DROP_KEY,
-            amounts=WHOLE["amounts"],
+        return loss_at(
+            self.model, pictures, batch=self.batch, generator=generator, keys=keys, drop_key=DROP_KEY,
+            amounts=self.how["amounts"],
         )  # fmt: skip
 
     def draw(self, scenes: Sequence[world.Scene], *, seed: int, **sampler: Any) -> Tensor:

@@ -1,0 +1,74 @@
+"""What each choice in the course's own training is worth: python -m benchmarks.choices trains with one thing changed.
+
+Like the comparison with peers, it goes on where it was stopped: what has a record is not run again.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks import records
+from benchmarks.growth import ROOT
+from benchmarks.records import Record, Spec
+from benchmarks.systems.ours import Ours
+from benchmarks.task import measure
+from course_lib.errors import CourseError
+
+RESULTS = ROOT / "benchmarks/results/choices.json"
+SECONDS, RUN = 60.0, 1
+
+# name -> what differs in the model, and in its training
+CHOICES: dict[str, dict[str, dict[str, Any]]] = {
+    "as it is": {},
+    "Adam": {"training": {"optimizer": "adam"}},
+    "Adam, batch 64, rate 1.5e-3": {"training": {"optimizer": "adam", "batch": 64, "learning_rate": 1.5e-3}},
+    "batch 16": {"training": {"batch": 16}},
+    "batch 64": {"training": {"batch": 64}},
+    "rate 2.5e-3": {"training": {"learning_rate": 2.5e-3}},
+    "rate 1e-2": {"training": {"learning_rate": 1e-2}},
+    "even amounts": {"training": {"amounts": "even"}},
+    "predicts the picture": {"model": {"predicts": "picture"}},
+    "fold 4, widths 96, 160": {"model": {"fold": 4, "widths": (96, 160)}},
+    "widths 32, 64, 96": {"model": {"widths": (32, 64, 96)}},
+    "widths 64, 128, 192": {"model": {"widths": (64, 128, 192)}},
+}
+
+
+def one(name: str) -> Record:
+    """The record of a choice, measured in this process."""
+    spec = Spec(system="ours", variant="folded", size="medium", seconds=SECONDS, run=RUN)
+    return {"choice": name} | measure(spec, lambda: Ours(spec.variant, spec.size, **CHOICES[name]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.choices", description=__doc__)
+    parser.add_argument("choices", nargs="*", metavar="CHOICE", help=f"of: {'; '.join(CHOICES)}")
+    parser.add_argument("--here", action="store_true", help="measure one choice in this process, and print its record")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.choices) - set(CHOICES):
+        print(f"benchmarks: there is no choice {unknown.pop()!r}; there are {', '.join(CHOICES)}.", file=sys.stderr)
+        return 1
+    if asked.here:
+        print(json.dumps(one(*asked.choices)))
+        return 0
+    try:
+        stored = records.read(asked.output)
+        known = {record["choice"] for record in stored}
+        for name in (bar := tqdm([name for name in asked.choices or CHOICES if name not in known])):
+            bar.set_description(name)
+            stored.append(records.from_a_process("benchmarks.choices", "--here", name, what=name))
+            records.store(stored, asked.output)
+    except CourseError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
