@@ -374,6 +374,18 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     assert "another" in text
 
 
+def test_the_page_and_its_figure_hold_what_the_records_hold(checkout: Path, tmp_path):
+    """`make bench-peers` ends with this: no number stands on the page that is not in benchmarks/results."""
+    page = tmp_path / "docs/benchmarks.md"
+    for folder in ("docs", "images"):
+        (tmp_path / folder).mkdir()
+    page.write_text((checkout / "docs/benchmarks.md").read_text())
+    places = ["--page", str(page), "--figure", str(tmp_path / "images/benchmark.png")]
+    assert report.main(["--results", str(checkout / "benchmarks/results/peers.json"), *places]) == 0
+    assert page.read_text() == (checkout / "docs/benchmarks.md").read_text()
+    assert "![Two charts against seconds of training" in page.read_text()
+
+
 def test_what_stands_around_the_markers_stays(page, tmp_path):
     text = page(record())
     path = tmp_path / "docs/benchmarks.md"
