@@ -173,7 +173,7 @@ def drawings(model, scenes, *, seed=0, **how):
 
 
 # %%
-STEPS = 750
+STEPS = 600
 learner = copy.deepcopy(model)  # is trained; `model` gets the running mean of its weights
 progress, early = [], []
 examined = seen[::3]
@@ -194,7 +194,7 @@ for step in tqdm(
     total=STEPS,
     desc="training",
 ):
-    if step.number % 150 == 0:
+    if step.number % 120 == 0:
         early.append(drawings(model, asked, steps=8, order=2, guidance=2.0))
         drawn = drawings(model, examined, steps=8, order=2, guidance=2.0)
         nearest = critic.score(drawn, examined, refuse=False)
@@ -224,8 +224,9 @@ show(
     labels=[f"step {row['step']}" for row in progress for _ in asked],
     columns=4,
     width=480,
-    about="Drawings of four captions as training goes on, one row every 150 steps: blotches "
-    "at first, then places, then a subject in each place.",
+    about="Drawings of four captions as training goes on, one row every 120 steps: blotches "
+    "at first, then places, then in each a patch with the colours of its subject and, more and "
+    "more, its outline.",
 )
 
 # %% [markdown]
