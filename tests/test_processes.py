@@ -70,6 +70,14 @@ class TestTwoProcesses:
         assert recipe["wrote"] == 0
         assert max(float((tensors[name] - value).abs().max()) for name, value in begun.items()) > 1e-3
 
+    def test_so_do_those_that_learn_by_muon(self, alone, checkout, tmp_path):
+        outs = [tmp_path / f"{count}.safetensors" for count in (1, 2)]
+        for count, out in enumerate(outs, start=1):
+            done = started(count, checkout, "tests.together", out, out.with_name(f"kept{count}"), 0, "muon")
+            assert done.returncode == 0, done.stderr
+        assert apart(*outs) < 1e-5
+        assert apart(alone, outs[0]) > 1e-3  # Adam's are others
+
     def test_half_the_batch_alone_comes_to_other_weights(self, alone):
         model = small()
         for _ in train(model, PICTURES, keys=KEYS, steps=24, seed=0, batch=8, amounts="bell"):
