@@ -143,8 +143,8 @@ checks.drop_keys(drop_keys)
 # ## A model from nothing, in front of you
 #
 # It starts knowing nothing and gets less than two minutes. So that they suffice, the weights are moved in a way that lesson 2 had no need of (*Muon*, Jordan
-# et al. 2024, `course_lib/optimizers.py`): Adam gives each number a step of its own, Muon gives each matrix of numbers a step that is equally long in all directions, so
-# that what is rare in the pictures is learned, too. Every so often it draws the same four captions from the same noise; the last of
+# et al. 2024, `course_lib/optimizers.py`): Adam gives each number a step of its own, Muon gives each matrix of numbers a step that is equally
+# long in all directions. Every so often it draws the same four captions from the same noise; the last of
 # them is held out. The *judge* is a network of its own, trained on other pictures; it names subject, pose and place, or says "none of
 # these" to a muddle. A beginner draws muddles, so here the judge has to choose what they come nearest to; the last column is the share that it would accept as they are.
 
