@@ -145,7 +145,8 @@ def make_accessible(app: Sphinx, page: str, template: str, context: dict[str, An
         html = context.get(part) or ""
         html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it hid what the summary says
         html = html.replace("<pre>", '<pre tabindex="0">')  # else a long line can't be scrolled with the keyboard
-        html = _WIDE.sub(r'\g<0> tabindex="0"', html)  # nor can a wide table
+        html = _WIDE.sub(r'\g<0> tabindex="0"', html)  # nor can a wide table of a lesson, or one of a page
+        html = html.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
         html = html.replace(' role="heading">', ' role="heading" aria-level="2">')
         context[part] = re.sub(r"<th\b[^>]*>(<p></p>)?</th>", "<td></td>", html)  # an empty cell is no header
 
