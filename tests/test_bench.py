@@ -46,7 +46,7 @@ def test_an_unknown_bench_stops_before_any_other_runs(measured, capsys):
     assert cli.main(["bench", "renderer", "unicorn"]) == 1
     assert capsys.readouterr().err == (
         "course: there is no bench 'unicorn'; "
-        "there are imports, renderer, filters, words, training, processes, drawing.\n"
+        "there are imports, renderer, filters, words, training, processes, share, drawing.\n"
     )
     assert measured == []
 
@@ -80,6 +80,31 @@ def test_seconds_are_the_median_without_the_first_time(monkeypatch):
     clock = iter([0, 100, 100, 101, 200, 203, 300, 310])  # 100 s to warm up, then 1, 3 and 10
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     assert bench.seconds(lambda: None, repeats=3) == 3
+
+
+def test_the_share_of_the_machine_is_that_of_its_products(monkeypatch, capsys):
+    """By hand: 4 steps of 1 GFLOP in each second, where products reach 8 GFLOP/s."""
+    monkeypatch.setattr(bench, "training_steps", lambda: iter(int, 1))
+    monkeypatch.setattr(bench, "step_flops", lambda: 1e9)
+    monkeypatch.setattr(bench, "matrix_rate", lambda: 8e9)
+    clock = iter(range(6))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    bench.one_of_them(turns=3)
+    assert json.loads(capsys.readouterr().out) == {"steps/s": 4, "share": 0.5}
+
+
+def test_the_rate_of_products_is_that_of_the_quickest(monkeypatch):
+    clock = iter([0, 5, 10, 12, 20, 24])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert bench.matrix_rate(side=10, times=3) == 2 * 10**3 / 2
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+def test_two_processes_make_something_of_the_machine_and_not_more_than_all():
+    told = bench.by_two()
+    assert 0.02 < told["share"] < 1.5
+    assert told["steps/s"] > 0
 
 
 def test_the_benches_of_the_library_run(monkeypatch):

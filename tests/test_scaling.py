@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib.models import Denoiser, parameter_count
+from course_lib.teaching import bench
 from course_lib.teaching.train import MODEL, WHOLE
 from course_lib.training import loss_at
 
@@ -34,6 +35,7 @@ def test_the_page_on_scaling_reckons_right(checkout: Path):
         settings = {"keys": torch.zeros(1, 64), "generator": torch.Generator()}
         loss_at(model, torch.zeros(1, 3, 32, 32), batch=batch, **settings).backward()
     work, sent = counter.get_total_flops(), 4 * parameter_count(model)
+    assert bench.step_flops() == work
     assert f"batch of {batch} pictures at 32 px. A step takes {work / 1e9:.1f} GFLOP" in page
     assert f"its gradients are {sent / 1e6:.1f} MB" in page
     assert "reach 20 TFLOP/s and send 20 GB/s" in page

@@ -4,6 +4,7 @@ Each bench runs in a process of its own, so that its memory is its own, too.
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from course_lib.errors import CourseError
 
@@ -132,6 +134,14 @@ def words() -> tuple[float, str]:
 
 
 def training() -> tuple[float, str]:
+    from course_lib.teaching.train import PARTS
+
+    steps = training_steps()
+    return 1 / seconds(lambda: next(steps)), f"steps/s of {PARTS['batch']} pictures"
+
+
+def training_steps() -> Iterator[Any]:
+    """The shipped artist's training, of grey pictures."""
     import torch
 
     from course_lib.models import Denoiser
@@ -140,30 +150,79 @@ def training() -> tuple[float, str]:
 
     pictures, keys = torch.zeros(PARTS["batch"], 3, 32, 32), torch.zeros(1, 64)
     model, averaged = (Denoiser(**MODEL, key_size=64) for _ in range(2))
-    steps = train(model, pictures, keys=keys, seed=0, averaged=averaged, **PARTS)
-    return 1 / seconds(lambda: next(steps)), f"steps/s of {PARTS['batch']} pictures"
+    return train(model, pictures, keys=keys, seed=0, averaged=averaged, **PARTS)
 
 
 def processes() -> tuple[float, str]:
     """The same training by two processes, which share each batch and the machine's cores."""
+    return by_two()["steps/s"], "steps/s by two processes"
+
+
+def share() -> tuple[float, str]:
+    """What that training makes of the machine: 1 would be products of float32 matrices (sgemm) and nothing else."""
+    return by_two()["share"], "of sgemm, in training by two processes"
+
+
+def by_two() -> dict[str, float]:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     done = subprocess.run(
         [*torchrun, sys.executable, "-c", "from course_lib.teaching.bench import one_of_them; one_of_them()"],
         env=os.environ | {"OMP_NUM_THREADS": threads}, stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
-    return float(done.stdout), "steps/s by two processes"
+    return json.loads(done.stdout)
 
 
-def one_of_them() -> None:
+def one_of_them(turns: int = 8) -> None:
+    """Steps and products of matrices take turns, both by all processes at once: a machine's speed wanders."""
     import torch
 
-    from course_lib.processes import first, joined
+    from course_lib import processes
 
-    with joined(torch.device("cpu")):
-        rate, _ = training()
-        if first():
-            print(rate)
+    with processes.joined(torch.device("cpu")):
+        steps, flops = training_steps(), step_flops()
+        next(steps)
+        rates, shares = [], []
+        for _ in range(turns):
+            processes.wait()
+            products = processes.mean(torch.tensor(matrix_rate())).item()
+            processes.wait()
+            start = time.perf_counter()
+            for _ in range(4):
+                next(steps)
+            processes.wait()
+            rates.append(4 / (time.perf_counter() - start))
+            shares.append(rates[-1] * flops / processes.share()[1] / products)
+        if processes.first():
+            print(json.dumps({"steps/s": median(rates), "share": median(shares)}))
+
+
+def step_flops() -> float:
+    """Floating-point operations of a step of that training, forward and backward, without what moves the weights."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from course_lib.models import Denoiser
+    from course_lib.teaching.train import MODEL, PARTS
+    from course_lib.training import loss_at
+
+    model, pictures, keys = Denoiser(**MODEL, key_size=64), torch.zeros(1, 3, 32, 32), torch.zeros(1, 64)
+    with FlopCounterMode(display=False) as counter:
+        loss_at(model, pictures, keys=keys, batch=PARTS["batch"], generator=torch.Generator()).backward()
+    return counter.get_total_flops()
+
+
+def matrix_rate(*, side: int = 1024, times: int = 10) -> float:
+    """Operations a second that this process reaches in products of float32 matrices (sgemm), the best of several."""
+    import torch
+
+    one, other = torch.rand(2, side, side)
+    best = math.inf
+    for _ in range(times):
+        start = time.perf_counter()
+        one @ other
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best
 
 
 def drawing() -> tuple[float, str]:
@@ -180,5 +239,6 @@ BENCHES: dict[str, Callable[[], tuple[float, str]]] = {
     "words": words,
     "training": training,
     "processes": processes,
+    "share": share,
     "drawing": drawing,
 }
