@@ -99,6 +99,8 @@ bench: .venv/.dev
 
 # The course beside diffusers, denoising-diffusion-pytorch and smalldiffusion: hours.  Say less with PEERS_ARGS.
 bench-peers: .venv-bench/.done
+	.venv-bench/$(PROGRAMS)/python -m benchmarks.steps
+	.venv-bench/$(PROGRAMS)/python -m benchmarks.tuning
 	.venv-bench/$(PROGRAMS)/python -m benchmarks.peers $(PEERS_ARGS)
 	.venv-bench/$(PROGRAMS)/python -m benchmarks.report
 

@@ -11,23 +11,20 @@ from tqdm import tqdm
 
 from benchmarks import records
 from benchmarks.records import EACH, KNOWN, RESULTS, Record, Spec
-from benchmarks.systems import SIZES, SYSTEMS, VARIANTS, make
+from benchmarks.systems import SIZES, SYSTEMS, TUNED, VARIANTS, make
 from course_lib.errors import CourseError
 
-BEST = "best"
 SECONDS = (60.0, 120.0, 240.0, 600.0)
 
 
-def plan(arguments: argparse.Namespace, stored: Sequence[Record]) -> Iterator[Spec]:
+def plan(arguments: argparse.Namespace) -> Iterator[Spec]:
     """The runs, in turns: each run number goes once round all systems, so that a slow hour of the machine hits all."""
     for run in range(1, arguments.runs + 1):
         for seconds in arguments.seconds:
-            for size in arguments.sizes:
+            for size in arguments.sizes or [None]:
                 for variant in arguments.variants:
                     for system in arguments.systems:
-                        which = records.best_size(stored, system, variant) if size == BEST else size
-                        if which is None:
-                            raise CourseError(f"no size of {system}, {variant}, was run: which is best is not known.")
+                        which = size or TUNED[system][0]
                         yield Spec(system, variant, which, seconds, run, arguments.known, arguments.each)
 
 
@@ -52,10 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument(
-        "--sizes", nargs="+", choices=(*SIZES, BEST), default=list(SIZES),
-        help="best: the one of each system that came nearest to real pictures in the records so far",
-    )  # fmt: skip
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, help="instead of the one that its trials chose for each")
     parser.add_argument("--seconds", nargs="+", type=float, default=list(SECONDS), help="of training")
     parser.add_argument("--runs", type=int, default=3, help="the seed of a run is its number, from 1")
     parser.add_argument("--known", type=int, default=KNOWN, help="drawings for the Fréchet distance")
@@ -65,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for system in asked.systems:
             make(system, asked.variants[0], SIZES[0])  # says at once if a package is missing
-        compare(list(plan(asked, records.read(asked.output))), asked.output)
+        compare(list(plan(asked)), asked.output)
     except CourseError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

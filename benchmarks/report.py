@@ -62,26 +62,27 @@ def by_time(stored: Sequence[Record], name: str, number: Number) -> str:
     return table(["system", "pictures", "size", *[f"{seconds:g} s" for seconds in TIMES]], rows)
 
 
-def by_size(stored: Sequence[Record]) -> str:
-    """What each size costs, over all its runs, and its Fréchet distance after the longest of them."""
+def by_size(stored: Sequence[Record], steps: Sequence[Record]) -> str:
+    """What a training step of each size costs, and its Fréchet distance after the longest of its trainings."""
     rows = []
     for system, variant in LINES:
-        ran = records.chosen(stored, system=system, variant=variant)
         for size in SIZES:
-            found = records.chosen(ran, size=size)
-            if not found:
-                rows.append([system, variant, size, *[NOT_RUN] * 6])
-                continue
-            last = records.seconds_of(found)[-1]
-            rows.append([
-                system, variant, size,
-                f"{found[0]['parameters'] / 1e6:.2f} M",
-                f"{found[0]['flops_per_picture'] / 1e9:.2f}",
-                spread([record["pictures_per_second"] for record in found]),
-                spread([record["share_of_matrix_rate"] for record in found], percent),
-                spread([record["memory_mb"] for record in found if record["memory_mb"] is not None]),
-                f"{spread([record['distance'] for record in records.chosen(found, seconds=last)])} at {last:g} s",
-            ])  # fmt: skip
+            which = {"system": system, "variant": variant, "size": size}
+            costs = [NOT_RUN] * 5
+            for step in records.chosen(steps, **which):
+                costs = [
+                    f"{step['parameters'] / 1e6:.2f} M",
+                    f"{step['flops_per_picture'] / 1e9:.2f}",
+                    plain(step["pictures_per_second"]),
+                    spread(step["share_of_matrix_rate"], percent),
+                    NOT_RUN if step["memory_mb"] is None else plain(step["memory_mb"]),
+                ]
+            found = records.chosen(stored, **which)
+            came = [NOT_RUN]
+            for last in records.seconds_of(found)[-1:]:
+                distances = [record["distance"] for record in records.chosen(found, seconds=last)]
+                came = [f"{spread(distances)} at {last:g} s"]
+            rows.append([system, variant, size, *costs, *came])
     heads = ["numbers", "GFLOP/picture", "pictures/s", "of sgemm", "memory, MB", "Fréchet distance"]
     return table(["system", "pictures", "size", *heads], rows)
 
@@ -96,6 +97,31 @@ def settings(stored: Sequence[Record]) -> str:
             told = "; ".join(f"{name}: {value}" for name, value in record["settings"].items())
             lines.append(f"- **{system}, {variant}, {size}** ({versions}). {told[0].upper()}{told[1:]}.")
     return "\n".join(lines)
+
+
+def trials(tried: Sequence[Record]) -> list[str]:
+    """What each system lost after each of its trials; the least of them is marked with a star."""
+    rows = []
+    for system in SYSTEMS:
+        found = records.chosen(tried, system=system)
+        least = min((record["loss"] for record in found), default=0.0)
+        rows += [
+            [
+                system, record["size"], str(record["batch"]), f"{record['rate']:g}", f"{record['steps']:,}",
+                f"{record['loss']:.4f}{' *' if record['loss'] == least else ''}",
+            ]
+            for record in found
+        ]  # fmt: skip
+    if not rows:
+        return []
+    return [
+        "## What was tried for each",
+        f"{tried[0]['seconds']:g} s of training, folded pictures, one run each: batches and rates with the small "
+        "network, then larger ones with the best of them, while they do better. The loss is the system's own, on "
+        "pictures that it has not seen, so it compares within a system only. A star marks the least, which is what the "
+        "comparison takes.",
+        table(["system", "size", "batch", "learning rate", "steps", "loss"], rows),
+    ]
 
 
 def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: Path) -> str:
@@ -115,10 +141,13 @@ def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: 
         f"Of {EACH} drawings of each scene that was held out. Real pictures: {real_right}.",
         by_time(stored, "right", percent),
         "## What a training step costs",
-        "Of sgemm: operations a second, as a share of what this machine reaches in products of float32 matrices.",
-        by_size(stored),
+        "Of sgemm: operations a second, as a share of what this machine reaches in products of float32 matrices, which "
+        "took turns with the steps; the median of the turns, in brackets the least and the most. Memory is that of the "
+        "process at its most, with few pictures.",
+        by_size(stored, records.read(folder / "steps.json")),
         "## How each was set",
         settings(stored) or f"{NOT_RUN.capitalize()}.",
+        *trials(records.read(folder / "tuning.json")),
         *parts(folder),
     ]
     return "\n\n".join(sections)

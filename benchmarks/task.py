@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from benchmarks import systems
 from benchmarks.records import Record, Spec
@@ -36,6 +35,14 @@ PILOT = {"known": 40, "each": 1}  # drawings, at most, by which a sampler is cho
 PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by others than those that are judged
 
 
+def material() -> tuple[Tensor, Tensor]:
+    """What there is to learn from: pictures, (N, 3, 32, 32) in [-1, 1], and keys, (M, KEY); picture i has i % M."""
+    scenes = world.seen_scenes()
+    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
+    keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
+    return renders[torch.arange(len(renders))], keys
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a training did: its steps, the seconds they took, and the loss before each."""
@@ -43,6 +50,36 @@ class Trained:
     steps: int
     seconds: float
     losses: list[float]
+
+
+class Training:
+    """The steps of one training, which keeps the running mean of the weights in `averaged`."""
+
+    def __init__(self, system: System, pictures: Tensor, keys: Tensor, *, seed: int) -> None:
+        self.system, self.pictures, self.keys = system, pictures, keys
+        self.generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # the peers draw noise and amounts from torch's own generator
+        self.averaged = copy.deepcopy(system.model)
+        self.optimizers = system.optimizers()
+        self.rates = [(group, group["lr"]) for optimizer in self.optimizers for group in optimizer.param_groups]
+        self.losses: list[float] = []
+        system.model.train()
+
+    def step(self, share: float) -> None:
+        """One step, at this share of the learning rate."""
+        model = self.system.model
+        for group, highest in self.rates:
+            group["lr"] = highest * share
+        model.zero_grad()
+        loss = self.system.loss(self.pictures, self.keys, self.generator)
+        loss.backward()
+        if self.system.clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), self.system.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.losses.append(loss.item())
+        keep = min(AVERAGE, (1 + len(self.losses)) / (10 + len(self.losses)))
+        training.mix(self.averaged, model, keep=keep)  # type: ignore[arg-type]  # it asks of a model its weights only
 
 
 def train_for(
@@ -58,32 +95,14 @@ def train_for(
 
     pictures: (N, 3, 32, 32) in [-1, 1]; keys: (M, KEY), that of picture i is i % M.
     """
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # the peers draw noise and amounts from torch's own generator
-    averaged = copy.deepcopy(system.model)
-    optimizers = system.optimizers()
-    rates = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
-    system.model.train()
-    losses: list[float] = []
+    learning = Training(system, pictures, keys, seed=seed)
     start = clock()
     while (gone := (clock() - start) / seconds) < 1:
-        number = len(losses) + 1
-        for group, highest in rates:
-            group["lr"] = highest * schedule(number, gone)
-        system.model.zero_grad()
-        loss = system.loss(pictures, keys, generator)
-        loss.backward()
-        if system.clip is not None:
-            torch.nn.utils.clip_grad_norm_(system.model.parameters(), system.clip)
-        for optimizer in optimizers:
-            optimizer.step()
-        keep = min(AVERAGE, (1 + number) / (10 + number))
-        training.mix(averaged, system.model, keep=keep)  # type: ignore[arg-type]  # it asks of a model its weights only
-        losses.append(loss.item())
+        learning.step(schedule(len(learning.losses) + 1, gone))
     taken = clock() - start
-    system.model.load_state_dict(averaged.state_dict())
+    system.model.load_state_dict(learning.averaged.state_dict())
     system.model.eval()
-    return Trained(len(losses), taken, losses)
+    return Trained(len(learning.losses), taken, learning.losses)
 
 
 def schedule(number: int, gone: float) -> float:
@@ -134,33 +153,7 @@ def drawn(system: System, scenes: Sequence[world.Scene], seed: int, sampler: dic
     return system.draw(scenes, seed=seed, **sampler).nan_to_num(0.0)
 
 
-# --- The machine ------------------------------------------------------------------------------------------------------
-
-
-def flops_per_picture(system: System, pictures: Tensor, keys: Tensor) -> float:
-    """Floating-point operations of a training step, forward and backward, for each of its pictures."""
-    aten = torch.ops.aten
-    attention = {  # torch's counter knows it on other devices only; what stands behind the shapes does not matter
-        aten._scaled_dot_product_flash_attention_for_cpu: lambda *shapes, **_: sdpa_flop_count(*shapes[:3]),
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: (
-            lambda *shapes, **_: sdpa_backward_flop_count(*shapes[:4])
-        ),
-    }
-    with FlopCounterMode(display=False, custom_mapping=attention) as counter:
-        system.loss(pictures, keys, torch.Generator().manual_seed(0)).backward()
-    system.model.zero_grad()
-    return counter.get_total_flops() / system.batch
-
-
-def matrix_rate(*, side: int = 1024, times: int = 20) -> float:
-    """Operations a second that this machine reaches in products of float32 matrices (sgemm), the best of several."""
-    one, other = torch.rand(2, side, side)
-    best = math.inf
-    for _ in range(times):
-        start = time.perf_counter()
-        one @ other
-        best = min(best, time.perf_counter() - start)
-    return 2 * side**3 / best
+# --- One run ---------------------------------------------------------------------------------------------------------
 
 
 def machine() -> str:
@@ -175,29 +168,21 @@ def measure(spec: Spec, make: Callable[[], System] | None = None) -> Record:
 
     make: what is to be measured under that name, if it is not the system of `systems`.
     """
-    scenes = world.seen_scenes()
-    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
-    pictures = renders[torch.arange(len(renders))]
-    keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
+    pictures, keys = material()
     torch.manual_seed(spec.run)
     system = systems.make(spec.system, spec.variant, spec.size) if make is None else make()
-    flops, limit = flops_per_picture(system, pictures, keys), matrix_rate()
     trained = train_for(system, pictures, keys, seconds=spec.seconds, seed=spec.run)
     memory = peak_memory_mb()  # before the judge is loaded
-    rate = trained.steps * system.batch / trained.seconds
     start = time.perf_counter()
     scores = exam(system, known=spec.known, each=spec.each)
     return asdict(spec) | {
         "steps": trained.steps,
         "trained_seconds": round(trained.seconds, 2),
-        "pictures_per_second": round(rate, 1),
+        "pictures_per_second": round(trained.steps * system.batch / trained.seconds, 1),
         "loss": mean(trained.losses[-50:]),
         **scores,
         "exam_seconds": round(time.perf_counter() - start, 1),
         "parameters": parameter_count(system.model),
-        "flops_per_picture": flops,
-        "matrix_rate": limit,
-        "share_of_matrix_rate": rate * flops / limit,
         "memory_mb": memory,
         "seed": spec.run,
         "batch": system.batch,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import choices, growth, peers, records, report, solvers, systems, task
+from benchmarks import choices, growth, peers, records, report, solvers, steps, systems, task, tuning
 from benchmarks.records import Spec
 from benchmarks.systems.ours import Ours
 from course_lib import training, words, world
@@ -35,8 +35,7 @@ def record(**known) -> dict:
     return {
         "system": "ours", "variant": "folded", "size": "small", "seconds": 60.0, "run": 1, "known": records.KNOWN,
         "each": records.EACH, "distance": 20.0, "right": 0.5, "distance of real": 3.0, "right of real": 1.0,
-        "pictures_per_second": 300.0, "share_of_matrix_rate": 0.8, "memory_mb": 900.0, "parameters": 2_000_000,
-        "flops_per_picture": 4e8, "settings": {"from": "a test"}, "versions": {"torch": "2"}, "machine": "a desk",
+        "pictures_per_second": 300.0, "settings": {"from": "a test"}, "versions": {"torch": "2"}, "machine": "a desk",
     } | known  # fmt: skip
 
 
@@ -98,7 +97,7 @@ def test_a_file_that_holds_no_records_stops_it(ran, tmp_path, capsys):
     assert ran == []
 
 
-def test_the_best_size_is_the_nearest_at_the_longest_time_that_all_sizes_had(ran, tmp_path):
+def test_the_best_size_is_the_nearest_at_the_longest_time_that_all_sizes_had():
     stored = [
         record(size="small", seconds=60.0, distance=10.0),
         record(size="large", seconds=60.0, distance=30.0),
@@ -108,12 +107,15 @@ def test_the_best_size_is_the_nearest_at_the_longest_time_that_all_sizes_had(ran
     ]
     assert records.best_size(stored, "ours", "folded") == "large"
     assert records.best_size(stored, "ours", "full") is None
-    path = tmp_path / "peers.json"
-    records.store(stored, path)
-    some = ("--variants", "folded", "--sizes", "best", "--seconds", "120", "--runs", "1", "--output", str(path))
-    assert peers.main(["--systems", "ours", *some]) == 0
-    assert [spec.size for spec in ran] == ["large"]
-    assert peers.main(["--systems", "diffusers", *some]) == 1
+
+
+def test_each_system_runs_in_the_size_that_its_trials_chose_unless_another_is_named(ran, tmp_path, monkeypatch):
+    monkeypatch.setitem(systems.TUNED, "ours", ("large", 32, 5e-3))
+    some = ["--systems", "ours", "--variants", "folded", "--seconds", "120", "--runs", "1"]
+    some += ["--output", str(tmp_path / "peers.json")]
+    assert peers.main(some) == 0
+    assert peers.main([*some, "--sizes", "small", "large"]) == 0
+    assert [spec.size for spec in ran] == ["large", "small"]
 
 
 # --- The training -----------------------------------------------------------------------------------------------------
@@ -180,9 +182,9 @@ def test_diffusers_draws_pictures_of_the_right_shape_that_follow_the_key(taught,
     loss = peer.loss(*taught, torch.Generator().manual_seed(0))
     assert loss.item() == pytest.approx(1, abs=0.5)  # nothing is known of the noise yet, whose variance is 1
     peer.model.eval()
-    for solver, steps in (("DDIM", 2), ("DPM-Solver++", 2)):
+    for solver in ("DDIM", "DPM-Solver++"):
         for guidance in (1.0, 2.0):
-            drawn = peer.draw(world.seen_scenes()[:3], seed=1, solver=solver, steps=steps, guidance=guidance)
+            drawn = peer.draw(world.seen_scenes()[:3], seed=1, solver=solver, steps=2, guidance=guidance)
             assert drawn.shape == (3, 3, 32, 32)
             assert drawn.abs().max() <= 1
     assert set(seen) == {(channels, side, side)}
@@ -193,6 +195,8 @@ def test_diffusers_draws_pictures_of_the_right_shape_that_follow_the_key(taught,
 
 def test_folded_pictures_come_back_as_they_were(taught):
     class Mirror(systems.Peer):
+        package = "diffusers"
+
         def batch_loss(self, pictures, keys):
             raise NotImplementedError
 
@@ -221,8 +225,6 @@ def test_a_process_of_its_own_measures_one_run(checkout: Path):
     assert done["pictures_per_second"] == pytest.approx(
         done["steps"] * done["batch"] / done["trained_seconds"], rel=0.02
     )
-    share = done["pictures_per_second"] * done["flops_per_picture"] / done["matrix_rate"]
-    assert done["share_of_matrix_rate"] == pytest.approx(share, rel=0.01)
     assert done["distance"] > 2 * done["distance of real"] > 0
     assert 0 <= done["right"] < 0.5 < done["right of real"]
     assert done["sampler"]["distance"] in done["samplers"]
@@ -245,7 +247,108 @@ def test_the_operations_of_a_training_step_are_counted(taught):
 
     product, attention = 2 * 7 * 8 * 8, 2 * (2 * 7 * 7 * 8)
     # Backward: the weights' gradient alone for the product, as its input needs none; five products for attention.
-    assert task.flops_per_picture(Product(), *taught) == 2 * product + attention + 5 * 2 * 7 * 7 * 8
+    assert steps.flops_per_picture(Product(), *taught) == 2 * product + attention + 5 * 2 * 7 * 7 * 8
+
+
+def test_steps_and_products_take_turns_and_the_share_is_that_of_the_products_around_them(monkeypatch):
+    """By hand: 2 steps of 32 pictures in each turn of 1 s, 64e6 operations each, products at 8, then 2 GFLOP/s."""
+    ours = systems.make("ours", "folded", "small")
+    done = []
+    seconds = iter([0.0, 0.5, 1.0, 2.0, 10.0, 10.5, 11.0, 12.0])  # looks at the clock: two steps between four
+    monkeypatch.setattr(steps.time, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr(steps.Training, "step", lambda _, share: done.append(share))
+    products = iter([8e9, 8e9, 2e9])
+    monkeypatch.setattr(steps, "matrix_rate", lambda: next(products))
+    monkeypatch.setattr(steps, "flops_per_picture", lambda *_: 64e6)
+    told = steps.cost(ours, turns=2, turn=1.5)
+    assert done == [1.0] * (3 + 4)
+    assert told["pictures_per_second"] == 32
+    assert told["share_of_matrix_rate"] == pytest.approx([32 * 64e6 / 8e9, 32 * 64e6 / 5e9])
+    assert told["parameters"] == sum(weight.numel() for weight in ours.model.parameters())
+
+
+def test_steps_go_on_where_they_were_stopped(tmp_path, monkeypatch, capsys):
+    path, ran = tmp_path / "steps.json", []
+
+    def process(module, here, *which, what):
+        ran.append(which)
+        return dict(zip(("system", "variant", "size"), which, strict=True))
+
+    monkeypatch.setattr(records, "from_a_process", process)
+    records.store([{"system": "ours", "variant": "folded", "size": "small"}], path)
+    for _ in range(2):
+        assert steps.main(["--systems", "ours", "--output", str(path)]) == 0
+    assert len(ran) == len(set(ran)) == 5
+    assert ("ours", "folded", "small") not in ran
+    assert steps.main(["--here", "magic", "full", "small"]) == 1
+    assert "there is no 'magic' here" in capsys.readouterr().err
+
+
+# --- The peers' settings ----------------------------------------------------------------------------------------------
+
+
+class Constant(systems.Peer):
+    """Guesses one number for all pictures; its loss is the mean square error."""
+
+    package = "smalldiffusion"
+
+    def __init__(self) -> None:
+        super().__init__("folded")
+        self.optimizer = {"lr": 1.0}
+        self.model = torch.nn.Linear(1, 1, bias=False)
+        self.seen = []
+
+    def batch_loss(self, pictures, keys):
+        self.seen.append(pictures)
+        return ((self.model.weight - pictures) ** 2).mean()
+
+    def sample(self, keys, **sampler):
+        raise NotImplementedError
+
+
+def test_a_system_learns_as_a_trial_says_and_is_judged_on_pictures_it_has_not_seen(monkeypatch, taught):
+    made = []
+    monkeypatch.setattr(systems, "make", lambda *which: made.append(Constant()) or made[-1])
+    monkeypatch.setattr(tuning, "material", lambda: taught)
+    told = tuning.trial("smalldiffusion", "small", 16, 0.01, seconds=0.2)
+    (peer,) = made
+    learned, judged = peer.seen[: told["steps"]], peer.seen[told["steps"] :]
+    assert {len(batch) for batch in learned} == {16}
+    assert sum(map(len, judged)) == tuning.BATCHES * 32
+    assert peer.optimizer["lr"] == 0.01
+    known = torch.nn.functional.pixel_unshuffle(taught[0], 2)
+    assert min((known - one).abs().max() for batch in judged[:2] for one in batch) > 0.1
+    assert tuning.unseen_loss(peer, taught[1]) == pytest.approx(told["loss"])  # the same ones, always
+    with torch.no_grad():
+        peer.model.weight.fill_(5)
+    assert tuning.unseen_loss(peer, taught[1]) > 10 * told["loss"]
+
+
+def test_trials_try_larger_sizes_while_they_do_better_and_go_on_where_they_were_stopped(tmp_path, monkeypatch):
+    path, ran = tmp_path / "tuning.json", []
+    of_size = {"ours": (9, 8, 7), "diffusers": (9, 8.5, 9), "smalldiffusion": (9, 10, 1)}
+
+    def process(module, here, which, what):
+        ran.append(json.loads(which))
+        system, size, batch, rate = ran[-1].values()
+        size_loss = of_size[system][systems.SIZES.index(size)]
+        return ran[-1] | {"loss": size_loss + (system != "ours") * abs(rate - 3e-3) + 0.01 * (batch == 32)}
+
+    monkeypatch.setattr(records, "from_a_process", process)
+    for _ in range(2):
+        assert tuning.main(["--systems", *of_size, "--output", str(path)]) == 0
+    tried = {system: [tuple(one.values())[1:] for one in ran if one["system"] == system] for system in of_size}
+    small = [("small", batch, rate) for batch, rate in tuning.PEERS]
+    assert tried["ours"] == [(size, 32, 5e-3) for size in systems.SIZES]
+    assert tried["diffusers"] == [*small, ("medium", 16, 3e-3), ("large", 16, 3e-3)]
+    assert tried["smalldiffusion"] == [*small, ("medium", 16, 3e-3)]
+
+
+def test_each_system_is_set_as_its_best_trial_was(checkout: Path):
+    tried = records.read(checkout / "benchmarks/results/tuning.json")
+    for system in systems.SYSTEMS:
+        best = min(records.chosen(tried, system=system), key=lambda trial: trial["loss"])
+        assert systems.TUNED[system] == (best["size"], best["batch"], best["rate"])
 
 
 # --- The parts of the course ------------------------------------------------------------------------------------------
@@ -282,9 +385,9 @@ def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
     monkeypatch.setattr(solvers, "RESULTS", tmp_path / "solvers.json")
     assert solvers.main() == 0
     asked = {one["solver"]: one["calls"] for one in json.loads((tmp_path / "solvers.json").read_text())["solvers"]}
-    assert asked["order 2, 18 steps, no guidance"] == 18
-    assert asked["order 1, 7 steps, guidance at amounts 0.5 to 0.9"] == 7 + 3  # at 6/7, 5/7 and 4/7
-    assert len(asked) == 17
+    assert asked["order 2, 25 steps, no guidance"] == 25
+    assert asked["order 2, 7 steps, guidance at amounts 0.5 to 0.9"] == 7 + 3  # at 6/7, 5/7 and 4/7
+    assert len(asked) == 10
 
 
 def test_a_choice_changes_what_it_names_and_nothing_else():
@@ -340,7 +443,7 @@ def test_the_report_gives_medians_and_from_where_to_where_runs_lie(page, tmp_pat
     assert "| diffusers | folded | small | 1,234 | not run | not run | not run |" in text
     assert "| ours | folded | small | 50 % | not run | 50 % (25 % to 75 %) | not run |" in text
     assert "| ours | full | not run | not run | not run | not run | not run |" in text
-    assert "| ours | folded | small | 2.00 M | 0.40 | 300 | 80 % | 900 | 20 at 240 s |" in text
+    assert "| ours | folded | small | not run | not run | not run | not run | not run | 20 at 240 s |" in text
     assert "](../images/benchmark.png)" in text
     assert "ours, folded: 20 and 50 % at 240 s; diffusers, folded: 1,234 and 50 % at 60 s." in text
     assert (tmp_path / "images/benchmark.png").read_bytes().startswith(b"\x89PNG")
@@ -358,8 +461,13 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     grown = {"name": "cats", "unit": "px", "sizes": [1, 2], "seconds": [0.5, 2.0], "exponent": 2.0}
     solver = {"solver": "order 2", "calls": 10, "distance": 0.622, "right": 0.985, "seconds": 80.0}
     choice = record(choice="Adam", steps=412)
+    step = {
+        "system": "ours", "variant": "full", "size": "small", "parameters": 2_000_000, "flops_per_picture": 4e8,
+        "pictures_per_second": 300.0, "share_of_matrix_rate": [0.7, 0.8, 0.85], "memory_mb": 900.0,
+    }  # fmt: skip
     for name, results in (
         ("course", bench),
+        ("steps", {"records": [step]}),
         ("choices", {"records": [choice]}),
         ("growth", {"machine": "a desk", "growths": [grown]}),
         ("solvers", {"machine": "another", "solvers": [solver]}),
@@ -369,6 +477,7 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     assert "| cats | 12.3 cats/s | 1,200 |" in text
     assert "| cats | px | 1, 2 | 0.5, 2 | 2.00 |" in text
     assert "| Adam | 412 | 300 | 20 | 50 % |" in text
+    assert "| ours | full | small | 2.00 M | 0.40 | 300 | 80 % (70 % to 85 %) | 900 | not run |" in text
     assert "| order 2 | 10 | 0.622 | 98 % | 80 |" in text
     assert "a desk" in text
     assert "another" in text

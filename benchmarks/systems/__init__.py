@@ -22,7 +22,12 @@ SYSTEMS = {  # name, which is the package's own for a peer -> the class that fit
 }
 VARIANTS = ("full", "folded")
 SIZES = ("small", "medium", "large")
-BATCH = 32
+TUNED = {  # size, pictures in a batch, highest learning rate: the best trials of results/tuning.json
+    "ours": ("medium", 32, 5e-3),
+    "diffusers": ("small", 16, 6e-3),
+    "denoising-diffusion-pytorch": ("small", 16, 6e-3),
+    "smalldiffusion": ("small", 16, 1.2e-2),
+}
 DROP_KEY = 0.1  # so often a picture is shown without its key: what guidance needs
 KEY = words.shipped_words().centred.shape[1]
 FOLD = 2
@@ -49,6 +54,11 @@ class System(ABC):
     samplers: dict[str, dict[str, Any]]
     settings: dict[str, Any]
 
+    def learn(self, batch: int, rate: float) -> None:
+        """Take batches of so many pictures, and this as the highest learning rate."""
+        self.batch = batch
+        self.optimizer["lr"] = rate
+
     @abstractmethod
     def loss(self, pictures: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
         """The loss of one batch.  pictures: (N, 3, 32, 32) in [-1, 1]; keys: (M, KEY), that of picture i is i % M."""
@@ -65,9 +75,8 @@ class System(ABC):
 class Peer(System):
     """What all peers share: how a batch is drawn and folded, and how drawings are folded back."""
 
-    batch = BATCH
-
     def __init__(self, variant: str) -> None:
+        _, self.batch, self.rate = TUNED[self.package]
         self.fold = FOLD if variant == "folded" else 1
         self.channels, self.side = 3 * self.fold**2, 32 // self.fold
 

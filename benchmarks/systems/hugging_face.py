@@ -54,7 +54,7 @@ class Diffusers(Peer):
         } | SIZES[variant][size]
         self.model = KeyedUNet(**config)
         self.noise: Any = DDPMScheduler(num_train_timesteps=1000)
-        self.optimizer = {"lr": 3e-3, "weight_decay": 1e-2}
+        self.optimizer = {"lr": self.rate, "weight_decay": 1e-2}
         self.samplers = {
             f"{solver}, {steps} steps, guidance {guidance:g}": {"solver": solver, "steps": steps, "guidance": guidance}
             for solver, steps in (("DDIM", 25), ("DPM-Solver++", 25))
@@ -65,7 +65,7 @@ class Diffusers(Peer):
             "model": config,
             "drop_key": DROP_KEY,
             "optimizer": self.optimizer,
-            "differs": "learning rate 3e-3 instead of 1e-4, batches of 32 instead of 16, "
+            "differs": f"learning rate {self.rate:g} instead of 1e-4, batches of {self.batch} (16 there), "
             "20 steps of warm-up instead of 500: the runs are short",
         }
 

@@ -51,7 +51,7 @@ class DenoisingDiffusion(Peer):
         diffusion = {"timesteps": 1000, "objective": "pred_noise", "beta_schedule": "cosine"}
         drawing = {"sampling_timesteps": 25, "ddim_sampling_eta": 0.0}
         self.diffusion = GaussianDiffusion(self.model, image_size=self.side, **diffusion, **drawing)
-        self.optimizer = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.0}
+        self.optimizer = {"lr": self.rate, "betas": (0.9, 0.99), "weight_decay": 0.0}
         self.samplers = {f"DDIM, 25 steps, guidance {guidance:g}": {"cond_scale": guidance} for guidance in (1.0, 2.0)}
         self.settings = {
             "from": "classifier_free_guidance.py and Trainer: cosine schedule, epsilon, clipping at 1, Adam's betas",
@@ -59,7 +59,7 @@ class DenoisingDiffusion(Peer):
             "diffusion": diffusion | drawing,
             "drop_key": DROP_KEY,
             "optimizer": self.optimizer,
-            "differs": "learning rate 3e-3 instead of 1e-4; batches of 32 instead of 16; "
+            "differs": f"learning rate {self.rate:g} instead of 1e-4; batches of {self.batch} (16 there); "
             "keys dropped at 0.1 instead of 0.5; DDIM of 25 steps",
         }
 

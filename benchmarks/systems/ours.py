@@ -12,7 +12,7 @@ from course_lib.optimizers import optimizers_of
 from course_lib.teaching.train import MODEL, WALK
 from course_lib.training import loss_at
 
-from . import BATCH, DROP_KEY, KEY, System
+from . import DROP_KEY, KEY, TUNED, System
 
 # Full pictures have four times the places, so each size of theirs has fewer channels.
 WIDTHS = {
@@ -21,7 +21,8 @@ WIDTHS = {
 }
 
 
-HOW: dict[str, Any] = {"batch": BATCH, "learning_rate": 5e-3, "amounts": "bell", "optimizer": "muon"}
+_, BATCH, RATE = TUNED["ours"]
+HOW: dict[str, Any] = {"batch": BATCH, "learning_rate": RATE, "amounts": "bell", "optimizer": "muon"}
 
 
 class Ours(System):
@@ -52,6 +53,10 @@ class Ours(System):
             "drop_key": DROP_KEY,
             "draw": WALK,
         }
+
+    def learn(self, batch: int, rate: float) -> None:
+        self.batch = self.how["batch"] = batch
+        self.how["learning_rate"] = rate
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         return optimizers_of(self.model, self.how["optimizer"], self.how["learning_rate"])

@@ -59,7 +59,7 @@ class SmallDiffusion(Peer):
         self.schedule = ScheduleSigmoid(N=1000)
         self.sigmas = ScheduleLogLinear(sigma_min=0.01, sigma_max=35, N=1000)
         self.accelerator = Accelerator(cpu=True)
-        self.optimizer = {"lr": 3e-3, "weight_decay": 1e-2}
+        self.optimizer = {"lr": self.rate, "weight_decay": 1e-2}
         self.samplers = {
             f"{steps} steps, gam {gam}, guidance {guidance:g}": {"steps": steps, "gam": gam, "guidance": guidance}
             for steps, gam in ((10, 2.1), (20, 1.6))
@@ -70,7 +70,7 @@ class SmallDiffusion(Peer):
             "model": config,
             "drop_key": DROP_KEY,
             "optimizer": self.optimizer,
-            "differs": "learning rate 3e-3 instead of 2e-4; batches of 32",
+            "differs": f"learning rate {self.rate:g} instead of 2e-4; batches of {self.batch}",
         }
 
     def batch_loss(self, pictures: Tensor, keys: Tensor) -> Tensor:
