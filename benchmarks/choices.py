@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from benchmarks import records
 from benchmarks.growth import ROOT
 from benchmarks.records import Record, Spec
@@ -39,31 +37,29 @@ CHOICES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def one(name: str) -> Record:
+def one(choice: str) -> Record:
     """The record of a choice, measured in this process."""
     spec = Spec(system="ours", variant="folded", size="medium", seconds=SECONDS, run=RUN)
-    return {"choice": name} | measure(spec, lambda: Ours(spec.variant, spec.size, **CHOICES[name]))
+    return {"choice": choice} | measure(spec, lambda: Ours(spec.variant, spec.size, **CHOICES[choice]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choices", description=__doc__)
     parser.add_argument("choices", nargs="*", metavar="CHOICE", help=f"of: {'; '.join(CHOICES)}")
-    parser.add_argument("--here", action="store_true", help="measure one choice in this process, and print its record")
+    parser.add_argument(
+        "--here", metavar="CHOICE", help="one as JSON: measure it in this process, and print its record"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     if unknown := set(asked.choices) - set(CHOICES):
         print(f"benchmarks: there is no choice {unknown.pop()!r}; there are {', '.join(CHOICES)}.", file=sys.stderr)
         return 1
     if asked.here:
-        print(json.dumps(one(*asked.choices)))
+        print(json.dumps(one(**json.loads(asked.here))))
         return 0
     try:
-        stored = records.read(asked.output)
-        known = {record["choice"] for record in stored}
-        for name in (bar := tqdm([name for name in asked.choices or CHOICES if name not in known])):
-            bar.set_description(name)
-            stored.append(records.from_a_process("benchmarks.choices", "--here", name, what=name))
-            records.store(stored, asked.output)
+        wanted = ({"choice": name} for name in asked.choices or CHOICES)
+        records.complete(records.read(asked.output), wanted, "benchmarks.choices", asked.output)
     except CourseError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tqdm import tqdm
+
 from course_lib.errors import CourseError
 
 RESULTS = Path(__file__).parent / "results/peers.json"
@@ -69,6 +71,18 @@ def from_a_process(module: str, *arguments: str, what: str) -> Record:
         reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
         raise CourseError(f"{what} failed: {reason}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def complete(stored: list[Record], wanted: Iterable[dict[str, Any]], module: str, path: Path) -> None:
+    """Measure what `wanted` names and `stored` has no record of, and store each record as soon as it is there.
+
+    module: what prints such a record when it is run with --here and the wanted values as JSON.
+    """
+    for which in (bar := tqdm(wanted)):
+        if not chosen(stored, **which):
+            bar.set_description(what := ", ".join(map(str, which.values())))
+            stored.append(from_a_process(module, "--here", json.dumps(which), what=what))
+            store(stored, path)
 
 
 def chosen(records: Iterable[Record], **wanted: Any) -> list[Record]:

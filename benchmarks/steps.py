@@ -15,7 +15,6 @@ from statistics import median
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
-from tqdm import tqdm
 
 from benchmarks import records, systems
 from benchmarks.records import Record
@@ -80,28 +79,20 @@ def flops_per_picture(system: System, pictures: Tensor, keys: Tensor) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--here", nargs=3, metavar=("SYSTEM", "VARIANT", "SIZE"), help="in this process, and print it")
+    parser.add_argument("--here", metavar="STEP", help="one as JSON: measure it in this process, and print its record")
     parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     try:
         if asked.here:
-            system, variant, size = asked.here
+            which = json.loads(asked.here)
             torch.manual_seed(0)
-            measured = cost(systems.make(system, variant, size))
-            known = {"system": system, "variant": variant, "size": size, "machine": machine()}
-            print(json.dumps(known | measured))
+            print(json.dumps(which | {"machine": machine()} | cost(systems.make(**which))))
             return 0
-        stored = records.read(asked.output)
-        every = itertools.product(reversed(VARIANTS), asked.systems, SIZES)
-        todo = [
-            (system, variant, size)
-            for variant, system, size in every
-            if not records.chosen(stored, system=system, variant=variant, size=size)
-        ]
-        for which in (bar := tqdm(todo)):
-            bar.set_description(", ".join(which))
-            stored.append(records.from_a_process("benchmarks.steps", "--here", *which, what=f"a step of {which}"))
-            records.store(stored, asked.output)
+        wanted = (
+            {"system": system, "variant": variant, "size": size}
+            for variant, system, size in itertools.product(reversed(VARIANTS), asked.systems, SIZES)
+        )
+        records.complete(records.read(asked.output), wanted, "benchmarks.steps", asked.output)
     except CourseError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

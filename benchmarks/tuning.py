@@ -14,7 +14,6 @@ from statistics import mean
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from benchmarks import records, systems
 from benchmarks.records import Record
@@ -81,11 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(trial(**json.loads(asked.here))))
             return 0
         stored = records.read(asked.output)
-        for which in (bar := tqdm(trials(stored, asked.systems))):
-            if not records.chosen(stored, **which):
-                bar.set_description(what := ", ".join(map(str, which.values())))
-                stored.append(records.from_a_process("benchmarks.tuning", "--here", json.dumps(which), what=what))
-                records.store(stored, asked.output)
+        records.complete(stored, trials(stored, asked.systems), "benchmarks.tuning", asked.output)
     except CourseError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -270,9 +270,9 @@ def test_steps_and_products_take_turns_and_the_share_is_that_of_the_products_aro
 def test_steps_go_on_where_they_were_stopped(tmp_path, monkeypatch, capsys):
     path, ran = tmp_path / "steps.json", []
 
-    def process(module, here, *which, what):
-        ran.append(which)
-        return dict(zip(("system", "variant", "size"), which, strict=True))
+    def process(module, here, which, what):
+        ran.append(tuple(json.loads(which).values()))
+        return json.loads(which)
 
     monkeypatch.setattr(records, "from_a_process", process)
     records.store([{"system": "ours", "variant": "folded", "size": "small"}], path)
@@ -280,7 +280,7 @@ def test_steps_go_on_where_they_were_stopped(tmp_path, monkeypatch, capsys):
         assert steps.main(["--systems", "ours", "--output", str(path)]) == 0
     assert len(ran) == len(set(ran)) == 5
     assert ("ours", "folded", "small") not in ran
-    assert steps.main(["--here", "magic", "full", "small"]) == 1
+    assert steps.main(["--here", '{"system": "magic", "variant": "full", "size": "small"}']) == 1
     assert "there is no 'magic' here" in capsys.readouterr().err
 
 
