@@ -42,6 +42,7 @@ def tiny(monkeypatch) -> list[dict]:
     return taught
 
 
+@pytest.mark.slow
 def test_augmented_or_not_a_model_has_the_same_pictures_captions_seed_and_steps(tiny, tmp_path):
     path = tmp_path / "augmentation.safetensors"
     command.train("augmentation", output=path, device="cpu")

@@ -57,6 +57,7 @@ def test_a_recipe_says_what_it_made_and_goes_on_where_it_was_killed(tiny, tmp_pa
     assert without_time(recipe) == without_time(again)
 
 
+@pytest.mark.slow
 def test_what_is_made_can_be_used(tiny, tmp_path):
     path = tmp_path / "plates.safetensors"
     enhancing.make_plates(path, tmp_path / "w.safetensors", CPU)

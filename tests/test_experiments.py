@@ -32,6 +32,7 @@ def silent(steps, what, count):
     return steps
 
 
+@pytest.mark.slow
 def test_the_library_has_as_many_pictures_and_at_least_as_many_parameters_as_the_keyed_model(tiny):
     figures, pictures = experiments.library(silent, seeds=(0,), steps=8)
     assert figures["parameters"]["one keyed model"] <= figures["parameters"]["library of specialists"]
@@ -47,6 +48,7 @@ def test_the_library_has_as_many_pictures_and_at_least_as_many_parameters_as_the
     }
 
 
+@pytest.mark.slow
 def test_sharing_compares_as_many_maine_coons_and_shows_neither_model_one_on_mars(tiny):
     experiments.sharing(silent, seeds=(0,), steps=2)
     (three, _, _), (one, _, _) = tiny

@@ -40,6 +40,7 @@ def tiny(monkeypatch) -> list[torch.Tensor]:
     return learned
 
 
+@pytest.mark.slow
 def test_every_round_of_every_way_tells_the_score_the_diversity_and_the_captions_obeyed(tiny):
     figures, pictures = voting.votes(silent, rounds=2)
     ways = [name for name in figures if name not in ("captions", "real")]
@@ -58,6 +59,7 @@ def test_every_round_of_every_way_tells_the_score_the_diversity_and_the_captions
     assert {part.shape for part in pictures.values()} == {(6, 3, 32, 32)}
 
 
+@pytest.mark.slow
 def test_every_way_learns_from_as_many_pictures_and_forgets_none_that_were_picked(tiny):
     voting.votes(silent, rounds=2)
     count = voting.KEEP * len(SCENES) * 4
