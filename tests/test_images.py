@@ -50,7 +50,7 @@ def test_make_images_makes_them_all_again(checkout: Path, tmp_path: Path):
 def test_the_walk_moves_and_is_small(checkout: Path):
     path = checkout / "images/from_noise.webp"
     assert path.stat().st_size < 600_000
-    assert len(frames(path.read_bytes())) == 17  # the noise, and sixteen steps
+    assert len(frames(path.read_bytes())) == 9  # the noise, and eight steps
 
 
 def test_the_grid_shows_every_pair_that_was_held_out(checkout: Path):

@@ -25,14 +25,14 @@ WHOLE: dict[str, Any] = {"steps": 8_000, "batch": 64, "learning_rate": 1.5e-3, "
 WHOLE_UNTIL = 7_000
 PARTS: dict[str, Any] = {"steps": 1_600, "batch": 64, "learning_rate": 1e-3, "amounts": "bell", "drop_key": 0.1}
 MODEL: dict[str, Any] = {"predicts": "velocity", "fold": 2, "widths": (48, 88, 128)}
-# How it draws: 25 calls of the network a picture; guidance, and emphasis on the subject, while the noise is strong and
-# it is settled what goes where.
+# How it draws: ten calls of the network a picture; guidance in the middle of the way, where it is settled what goes
+# where, and emphasis on the subject until then.  benchmarks/solvers.py compares it with other walks.
 WALK: dict[str, Any] = {
     "size": 32,
-    "steps": 16,
+    "steps": 8,
     "order": 2,
-    "guidance": 2.0,
-    "guidance_between": (0.45, 1.0),
+    "guidance": 2.5,
+    "guidance_between": (0.6, 0.8),
     "emphasis": 0.5,
 }
 RENDERS = 480  # of each scene

@@ -255,7 +255,7 @@ print(f"It draws with {how}.")
 #
 # Now the trick pays off. Ask the network twice, with the key and without, and look at the difference: it is what the caption has to
 # say about this picture. Go further in that direction than the network itself would (*classifier-free guidance*, Ho and Salimans 2022,
-# arXiv:2207.12598). It costs a second call of the network; our walk spends it only while the noise is strong, where
+# arXiv:2207.12598). It costs a second call of the network; our walk spends it only in the middle of the way, where
 # it is settled what goes where. (Kynkäänniemi et al. 2024, arXiv:2404.07724, found that guidance pays in a part of the way only; which part is to be tried.)
 
 # %% [markdown] exercise={"name": "guided", "minutes": 10, "difficulty": "some thought"}
@@ -332,7 +332,7 @@ table(
 
 # %% [markdown]
 # In the first row nobody said what to draw. With guidance 2 the drawings differ less than with 1: guidance follows the caption at the cost of variety. At 10
-# the colours are too strong and the edges fray. Kept to the strong noise, as our artist keeps it, guidance does less harm.
+# the colours are too strong and the edges fray. Kept to the middle of the way, as our artist keeps it, guidance does less harm.
 
 # %% [markdown]
 # ## Novel combinations
@@ -480,7 +480,7 @@ checks.frechet_1d(frechet_1d)
 # ## One word of eleven
 #
 # The dog on the salt and pepper rug is the hardest of them. A key is a sum: in this caption the rug speaks with eight words, and the dog with one.
-# Here the subject is said louder and louder. For as long as there is guidance, some of the key of "dog" alone is added to the caption's.
+# Here the subject is said louder and louder. Until there is no guidance any more, some of the key of "dog" alone is added to the caption's.
 
 # %%
 dogs = [world.parse("Dog sitting on a white and black salt and pepper rug")] * 6
@@ -508,8 +508,8 @@ table(
 )
 
 # %% [markdown]
-# Said plainly, the dog is drowned: on this rug the model has seen cats and machines only, and it makes a dog that is half a cat. A little louder, and it is a dog.
-# Much louder, the key is like none that it was trained on, and everything falls apart. (How loud is best was tried out on these very captions, so their score
+# Said plainly, the dog is often drowned: on this rug the model has seen cats and machines only, and it makes a dog that is half a cat. A little louder, and it is a dog.
+# Much louder, the key is like none that it was trained on, and everything falls apart. (How loud is best, and how much guidance, was tried out on these very captions, so their score
 # above flatters a little.) Interfaces of large models have such a knob, too: *prompt weighting* (so the
 # documentation of the library diffusers calls it), written into the caption as "(dog:1.5)" in some.
 

@@ -477,7 +477,7 @@ def rounds(name):
 table(rounds("the best of its own"), about="Trained on the best of its own drawings")
 
 # %% [markdown]
-# The score rises, and fewer captions are obeyed. Diversity falls, from more than real pictures have (odd drawings count as variety, too) to about as much. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
+# The score rises, and fewer captions are obeyed. Diversity falls, from more than real pictures have (odd drawings count as variety, too) to about as much or a little less. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
 # learns its own mistakes along with the rest, and loses variety (Alemohammad et al. 2023, arXiv:2307.01850, let models do it until they break).
 
 # %%
@@ -550,7 +550,7 @@ chart(
 )
 
 # %% [markdown]
-# So most of the fall in diversity comes without any vote, and stops near that of real pictures; the votes cost captions: what pleases and what was asked for are two things. (Each way was run once: a few hundredths may be chance.) Real pictures get the score nearly as far, and their captions
+# So diversity falls a little without any vote, and further with votes, to near that of real pictures; and the votes cost captions: what pleases and what was asked for are two things. (Each way was run once, and diversity goes up and down from round to round: a tenth may be chance.) Real pictures get the score nearly as far, and their captions
 # stay obeyed. They hold the model to what is real: no weight makes a picture that is not there. Its own drawings hold it to nothing.
 #
 # ## The wrong reward
@@ -583,7 +583,7 @@ show(
 )
 
 # %% [markdown]
-# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed to the last, as this same judge counts, so that figure proves little. And the crowd, which nobody
+# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed almost to the last, as this same judge counts, so that figure proves little. And the crowd, which nobody
 # asked, likes it far less than before, and two drawings of one caption come out more alike than real pictures are: one safe answer is the surest way to please an examiner.
 #
 # "When a measure becomes a target, it ceases to be a good measure": Goodhart's law. With models of taste it goes one step further, since a model of taste is itself only a guess. Push hard enough, and its own score goes on rising while what people say of the pictures falls

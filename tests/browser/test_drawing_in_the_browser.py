@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 CAPTION = "Maine coon cat laying on runway on Mars."
+STEPS = 8  # of the shipped artist
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -62,7 +63,7 @@ def test_the_browser_draws_what_python_draws_from_the_same_noise(address: str, p
         }""",
         [caption, noise.flatten().tolist()],
     )
-    assert len(drawn) == len(steps) == 16
+    assert len(drawn) == len(steps) == STEPS
     for mine, theirs in zip(drawn, steps, strict=True):
         assert torch.tensor(mine).sub(theirs.flatten()).abs().max() < 1e-3
     assert (steps[-1][0] - steps[-1][1]).abs().max() > 0.1  # two noises give two pictures: the bar can be missed
@@ -103,8 +104,8 @@ def test_a_caption_is_drawn_step_by_step_within_ten_seconds_by_keyboard_alone(ad
     seen = page.evaluate("window.seen")
     places = [place for place, _ in seen if place > 0]
     assert places == sorted(places)
-    assert len(set(places)) == 16
-    assert len({picture for place, picture in seen if place > 0}) == 16
+    assert len(set(places)) == STEPS
+    assert len({picture for place, picture in seen if place > 0}) == STEPS
     pictures = page.get_by_role("img", name=f"4 drawings of: {CAPTION}")
     assert pictures.locator("canvas").count() == 4
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
