@@ -386,8 +386,18 @@ def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
     assert solvers.main() == 0
     asked = {one["solver"]: one["calls"] for one in json.loads((tmp_path / "solvers.json").read_text())["solvers"]}
     assert asked["order 2, 25 steps, no guidance"] == 25
-    assert asked["order 2, 7 steps, guidance at amounts 0.5 to 0.9"] == 7 + 3  # at 6/7, 5/7 and 4/7
-    assert len(asked) == 10
+    assert asked["as shipped"] == 8 + 2  # guidance at amounts 6/8 and 5/8
+    assert asked["as shipped, but for 84 steps"] == 84 + 17
+    assert len(asked) == 9
+
+
+def test_ten_calls_of_the_shipped_walk_come_as_near_as_a_hundred(checkout):
+    told = json.loads((checkout / "benchmarks/results/solvers.json").read_text())["solvers"]
+    (shipped,) = (one for one in told if one["solver"] == "as shipped")
+    assert shipped["calls"] <= 10
+    many = [one for one in told if one["calls"] >= 100]
+    assert shipped["distance"] <= 1.05 * min(one["distance"] for one in many)
+    assert shipped["right"] >= 0.95 * max(one["right"] for one in many)
 
 
 def test_a_choice_changes_what_it_names_and_nothing_else():
@@ -459,7 +469,7 @@ def test_an_empty_file_gives_a_page_that_says_so(page, tmp_path):
 def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     bench = {"machine": "a desk", "results": [{"name": "cats", "value": 12.345, "unit": "cats/s", "memory_mb": 1200.0}]}
     grown = {"name": "cats", "unit": "px", "sizes": [1, 2], "seconds": [0.5, 2.0], "exponent": 2.0}
-    solver = {"solver": "order 2", "calls": 10, "distance": 0.622, "right": 0.985, "seconds": 80.0}
+    solver = {"solver": "order 2", "calls": 10, "distance": 0.622, "right": 0.985}
     choice = record(choice="Adam", steps=412)
     step = {
         "system": "ours", "variant": "full", "size": "small", "parameters": 2_000_000, "flops_per_picture": 4e8,
@@ -470,7 +480,7 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
         ("steps", {"records": [step]}),
         ("choices", {"records": [choice]}),
         ("growth", {"machine": "a desk", "growths": [grown]}),
-        ("solvers", {"machine": "another", "solvers": [solver]}),
+        ("solvers", {"machine": "another", "known": 1_000, "each": 8, "solvers": [solver]}),
     ):
         (tmp_path / f"{name}.json").write_text(json.dumps(results))
     text = page()
@@ -478,7 +488,7 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     assert "| cats | px | 1, 2 | 0.5, 2 | 2.00 |" in text
     assert "| Adam | 412 | 300 | 20 | 50 % |" in text
     assert "| ours | full | small | 2.00 M | 0.40 | 300 | 80 % (70 % to 85 %) | 900 | not run |" in text
-    assert "| order 2 | 10 | 0.622 | 98 % | 80 |" in text
+    assert "| order 2 | 10 | 0.622 | 98 % |" in text
     assert "a desk" in text
     assert "another" in text
 
