@@ -204,17 +204,17 @@ def test_what_lesson_7_says_of_the_votes_holds():
     assert best["diversity"] < before["diversity"]
     any_own, real = recipe["any of its own"][-1], recipe["real pictures by taste"][-1]
     assert any_own["score"] < best["score"] - 10
-    # Some variety goes without any vote, more with votes; and the votes cost captions.
-    without, voted = (
-        sum(told["diversity"] for told in recipe[name][-3:]) / 3 for name in ("any of its own", "the best of its own")
-    )
-    assert voted + 0.05 < without < before["diversity"] - 0.05
+    # The votes cost variety, more than chance does, and captions.
+    assert best["diversity"] == pytest.approx(recipe["real"][0]["diversity"], abs=0.15)
+    by_chance = [told["diversity"] for told in recipe["any of its own"]]
+    assert recipe["real"][0]["diversity"] < min(by_chance) < by_chance[-1] < before["diversity"]
+    assert best["diversity"] < by_chance[-1] - 0.1
     assert best["obeyed"] < any_own["obeyed"] < real["obeyed"]
     assert real["score"] >= before["score"] + 20
     bright, pupil = recipe["rewarded for bright areas"][-1], recipe["rewarded by the judge"][-1]
     assert bright["score"] > before["score"] + 10
     assert bright["obeyed"] < best["obeyed"]
-    assert pupil["obeyed"] > 0.98
+    assert pupil["obeyed"] >= before["obeyed"] > max(best["obeyed"], bright["obeyed"])
     assert pupil["score"] < before["score"] - 10
     assert pupil["diversity"] < min(best["diversity"], bright["diversity"], real["diversity"])
     assert recipe["real"][0]["score"] == pytest.approx(50, abs=5)

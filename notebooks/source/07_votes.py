@@ -550,7 +550,7 @@ chart(
 )
 
 # %% [markdown]
-# So diversity falls a little without any vote, and further with votes, to near that of real pictures; and the votes cost captions: what pleases and what was asked for are two things. (Each way was run once, and diversity goes up and down from round to round: a tenth may be chance.) Real pictures get the score nearly as far, and their captions
+# So with votes diversity falls to near that of real pictures; without any, it goes down and up again, and stays above that. And the votes cost captions: what pleases and what was asked for are two things. (Each way was run once, and diversity goes up and down from round to round: a tenth may be chance.) Real pictures get the score nearly as far, and their captions
 # stay obeyed. They hold the model to what is real: no weight makes a picture that is not there. Its own drawings hold it to nothing.
 #
 # ## The wrong reward
@@ -583,7 +583,7 @@ show(
 )
 
 # %% [markdown]
-# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed almost to the last, as this same judge counts, so that figure proves little. And the crowd, which nobody
+# Bright areas are one of the three things that this crowd likes, so its score rises along; more captions are lost for it. The judge's pupil is a model pupil: its captions are obeyed as well as before, and better than after the other two, as this same judge counts; so that figure proves little. And the crowd, which nobody
 # asked, likes it far less than before, and two drawings of one caption come out more alike than real pictures are: one safe answer is the surest way to please an examiner.
 #
 # "When a measure becomes a target, it ceases to be a good measure": Goodhart's law. With models of taste it goes one step further, since a model of taste is itself only a guess. Push hard enough, and its own score goes on rising while what people say of the pictures falls
