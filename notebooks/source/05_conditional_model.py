@@ -418,7 +418,7 @@ table(
 )
 
 # %% [markdown]
-# The shipped file has the scores of a larger test inside, made when it was trained: 32 drawings of every held-out caption, and the *Fréchet
+# The shipped file has the scores of a larger test inside: 32 drawings of every held-out caption, and the *Fréchet
 # distance* of 2,000 drawings of known captions. This distance compares two heaps of pictures by what the judge sees in them: how far their
 # means lie apart, and their spreads. Two heaps of real pictures are never at 0, so their distance stands beside it.
 
