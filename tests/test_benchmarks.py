@@ -380,6 +380,19 @@ def test_every_growth_works_at_its_smallest_but_grading(monkeypatch):
 
 
 @pytest.mark.slow
+def test_all_of_the_largest_class_can_be_graded(monkeypatch):
+    run, graded = subprocess.run, []
+
+    def without_grading(command, **how):
+        return graded.append(command) if "grade" in command else run(command, **how)
+
+    monkeypatch.setattr(growth.subprocess, "run", without_grading)
+    _, sizes, grade = growth.GROWTHS["grading lesson 1"]
+    grade(max(sizes))
+    assert len(graded) == 1
+
+
+@pytest.mark.slow
 def test_the_solvers_ask_as_often_as_they_say(monkeypatch, tmp_path):
     monkeypatch.setattr(solvers, "score", lambda drawer: {"distance": 1.0, "right": 1.0})
     monkeypatch.setattr(solvers, "RESULTS", tmp_path / "solvers.json")
