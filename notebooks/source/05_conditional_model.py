@@ -82,8 +82,8 @@ show(
 #
 # <details><summary>The maths</summary>
 #
-# With key $k$ the network is a function $v_\theta(x_t, t, k)$, trained to least squares on $n-x$, the velocity of lesson 2's straight path. Its
-# best value is the mean of $n-x$ given the noisy picture *and the caption*. A block computes $h\mapsto(1+s)\odot\mathrm{norm}(h)+b$ with
+# With key $k$ the network is a function $\hat x_\theta(x_t, t, k)$, trained to least squares on the picture $x$, the first question of lesson 2. Its
+# best value is the mean of $x$ given the noisy picture *and the caption*. A block computes $h\mapsto(1+s)\odot\mathrm{norm}(h)+b$ with
 # $(s,b)$ linear in a function of $t$ and $k$ (Perez et al. 2017, arXiv:1709.07871). Stable Diffusion instead lets every place of the picture
 # look at every word of the caption: cross-attention (Rombach et al. 2021, arXiv:2112.10752).
 #
@@ -93,7 +93,7 @@ show(
 vectors = words.shipped_words()
 keys = words.caption_keys(vectors, [scene.caption for scene in seen]).to(device)  # 133 x 64
 torch.manual_seed(0)
-model = Denoiser(predicts="velocity", fold=2, widths=(32, 48, 64), key_size=64).to(device)
+model = Denoiser(predicts="picture", fold=2, widths=(32, 48, 64), key_size=64).to(device)
 print(
     f"{parameter_count(model):,} numbers to learn; {len(keys)} keys of {keys.shape[1]} numbers."
 )
@@ -224,9 +224,9 @@ show(
     labels=[f"step {row['step']}" for row in progress for _ in asked],
     columns=4,
     width=480,
-    about="Drawings of four captions as training goes on, one row every 120 steps: blotches "
-    "at first, then places, then in each a patch with the colours of its subject and, more and "
-    "more, its outline.",
+    about="Drawings of four captions as training goes on, one row every 120 steps: places from "
+    "the first, with blotches in them; then of each subject the colours and, more and more, the "
+    "outline. The cat on Mars has not come by the end.",
 )
 
 # %% [markdown]
@@ -235,7 +235,8 @@ show(
 # ## The same, trained for longer
 #
 # From here on a model takes over that comes with the course. It is the same kind of network with more channels, and was trained for as long as the next
-# lines say. It has one thing that yours had not: half of the time it was told only a part of the caption, or the caption a word earlier or later, so
+# lines say. Two things it has that yours had not. It is asked for the velocity, noise minus picture: in a short training asking for the picture
+# comes further, so yours was asked for that. And half of the time it was told only a part of the caption, or the caption a word earlier or later, so
 # that it learns what a word means wherever it stands. `course train draw` makes it again.
 
 # %%
