@@ -95,6 +95,7 @@ bench: .venv/.dev
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.solvers
 	$(BIN)/python -m benchmarks.choices
+	$(BIN)/python -m benchmarks.lessons
 	$(MAKE) bench-peers
 
 # The course beside diffusers, denoising-diffusion-pytorch and smalldiffusion: hours.  Say less with PEERS_ARGS.

@@ -155,7 +155,7 @@ def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: 
 
 def parts(folder: Path) -> list[str]:
     """The course's own parts, as far as there are results of them in this folder."""
-    found = {name: folder / f"{name}.json" for name in ("course", "growth", "choices", "solvers")}
+    found = {name: folder / f"{name}.json" for name in ("course", "growth", "choices", "lessons", "solvers")}
     held = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.exists()}
     told = []
     if bench := held.get("course"):
@@ -188,13 +188,21 @@ def parts(folder: Path) -> list[str]:
                 one["choice"], f"{one['steps']:,}", plain(one["pictures_per_second"]), plain(one["distance"]),
                 percent(one["right"]),
             ]
-            for one in choices["records"]
+            for one in sorted(choices["records"], key=lambda record: record["distance"])
         ]  # fmt: skip
         told += [
             "## What each choice is worth",
             f"The course's own training with one thing changed, {choices['records'][0]['seconds']:g} s, one run each. "
             f"Machine: {choices['records'][0]['machine']}.",
             table(["choice", "steps", "pictures/s", "Fréchet distance", "held out, all right"], rows),
+        ]
+    if lessons := held.get("lessons"):
+        told += [
+            "## What the lessons' trainings would gain",
+            f"Another optimizer gets as many steps as fit into the lesson's own seconds. Over "
+            f"{len({record['seed'] for record in lessons['records']})} seeds; the model draws, or in lesson 6 finishes "
+            f"pictures with noise in them, and the judge looks. Machine: {lessons['records'][0]['machine']}.",
+            by_way(lessons["records"]),
         ]
     if solvers := held.get("solvers"):
         rows = [
@@ -208,6 +216,20 @@ def parts(folder: Path) -> list[str]:
             table(["solver", "calls", "Fréchet distance", "held out, all right"], rows),
         ]
     return told
+
+
+def by_way(tried: Sequence[Record]) -> str:
+    """What each way to train gave in each lesson, over the seeds."""
+    rows = []
+    ways = dict.fromkeys((record["lesson"], record["way"]) for record in tried)
+    for lesson, way in sorted(ways, key=lambda which: which[0]):
+        found = records.chosen(tried, lesson=lesson, way=way)
+        cells = [
+            spread([record[name] for record in found], number)
+            for name, number in (("steps", plain), ("seconds", plain), ("distance", plain), ("right", percent))
+        ]
+        rows.append([lesson, way, *cells])
+    return table(["lesson", "way", "steps", "seconds", "Fréchet distance", "all right"], rows)
 
 
 def chart(stored: Sequence[Record]) -> Figure | None:

@@ -1,5 +1,7 @@
 """The comparison with peers: that it goes on after a kill, keeps to its time and reports what was measured."""
 
+import ast
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import choices, growth, peers, records, report, solvers, steps, systems, task, tuning
+from benchmarks import choices, growth, lessons, peers, records, report, solvers, steps, systems, task, tuning
 from benchmarks.records import Spec
-from benchmarks.systems.ours import Ours
 from course_lib import training, words, world
 from course_lib.errors import CourseError
+from course_lib.teaching import copying
 from course_lib.teaching.train import MODEL
 
 
@@ -166,9 +168,14 @@ def test_ours_learns_within_its_time_and_keeps_the_mean_of_its_weights(taught, m
     assert not ours.model.training
 
 
-def test_the_medium_of_ours_is_the_shipped_artists_model():
+def test_the_medium_of_ours_is_the_shipped_artists_network_asked_for_the_picture():
     ours = systems.make("ours", "folded", "medium")
-    assert ours.model.config == {**MODEL, "widths": list(MODEL["widths"]), "key_size": systems.KEY}
+    assert ours.model.config == {
+        **MODEL,
+        "predicts": "picture",
+        "widths": list(MODEL["widths"]),
+        "key_size": systems.KEY,
+    }
 
 
 @pytest.mark.slow
@@ -414,9 +421,9 @@ def test_ten_calls_of_the_shipped_walk_come_as_near_as_a_hundred(checkout):
 
 
 def test_a_choice_changes_what_it_names_and_nothing_else():
-    plain = Ours("folded", "medium")
+    plain = choices.ours("as it was")
     for name, changes in choices.CHOICES.items():
-        made = Ours("folded", "medium", **changes)
+        made = choices.ours(name)
         asked = changes.get("model", {}) | changes.get("training", {})
         before, after = (one.settings["model"] | one.settings["training"] for one in (plain, made))
         assert {key for key in after if after[key] != before[key]} == set(asked), name
@@ -434,6 +441,64 @@ def test_choices_go_on_where_they_were_stopped_and_an_unknown_one_is_refused(tmp
     assert [one["choice"] for one in records.read(path)] == ran
     assert choices.main(["magic", "--output", str(path)]) == 1
     assert "there is no choice 'magic'" in capsys.readouterr().err
+
+
+def keywords(source: str, function: str) -> list[dict]:
+    """What each call of that function names in this source: numbers and text as they are, names as they were set."""
+    tree = ast.parse(source)
+    names = {
+        target.id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == function:
+            told = {keyword.arg: keyword.value for keyword in node.keywords}
+            names_too = {name: ast.Constant(names[ast.unparse(v)]) if ast.unparse(v) in names else v
+                         for name, v in told.items()}  # fmt: skip
+            literal = (ast.Constant, ast.Tuple)
+            found.append({name: ast.literal_eval(v) for name, v in names_too.items() if isinstance(v, literal)})
+    return found
+
+
+@pytest.mark.parametrize("lesson", lessons.LESSONS)
+def test_a_lesson_is_tried_as_it_trains(checkout, lesson):
+    told = lessons.LESSONS[lesson]
+    taken = lessons.WAYS[lesson][lessons.TAKEN.get(lesson, lessons.AS_IT_WAS)]
+    if lesson.startswith("8"):  # whose training stands in `copying`
+        assert not taken
+        assert told.model == copying.MODEL
+        assert told.how == copying.TRAINING | {"steps": copying.STEPS}
+        return
+    (path,) = (checkout / "notebooks/source").glob(f"0{lesson[0]}_*.py")
+    source = path.read_text()
+    assert told.model | taken.get("model", {}) in keywords(source, "Denoiser")
+    assert told.how | taken.get("how", {}) in [
+        {name: value for name, value in call.items() if name != "seed"} for call in keywords(source, "train")
+    ]
+
+
+def test_another_way_gets_the_steps_that_fit_into_the_lessons_seconds(monkeypatch):
+    lesson = lessons.LESSONS["6, few pictures"]
+    seconds = iter([9.0, 9.0, 1.0, 2.0, 2.0, 4.0])  # of the lesson's own, of the other, in turns; the first don't count
+    monkeypatch.setattr(lessons, "timed", lambda steps, count: next(seconds))
+    assert lessons.steps_for(lesson, {"how": {"optimizer": "muon"}}) == lesson.how["steps"] / 2
+    assert lessons.steps_for(lesson, {}) == lesson.how["steps"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lesson", "way"), [(lesson, way) for lesson, ways in lessons.WAYS.items() for way in ways])
+def test_a_way_to_train_a_lesson_is_judged(monkeypatch, lesson, way):
+    told = lessons.LESSONS[lesson]
+    monkeypatch.setattr(lessons, "steps_for", lambda *_: 2)
+    monkeypatch.setitem(lessons.LESSONS, lesson, dataclasses.replace(told, shown=told.shown[:8], count=16))
+    done = lessons.one(lesson, way, 1)
+    assert (done["lesson"], done["way"], done["seed"], done["steps"]) == (lesson, way, 1, 2)
+    assert done["distance"] > 10  # nobody draws well after two steps; finishing is easier
+    assert done["right"] == 0
 
 
 # --- The report -------------------------------------------------------------------------------------------------------
@@ -493,6 +558,14 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
         ("steps", {"records": [step]}),
         ("choices", {"records": [choice]}),
         ("growth", {"machine": "a desk", "growths": [grown]}),
+        (
+            "lessons",
+            {
+                "records": [
+                    record(lesson="2", way="Adam", steps=40, seed=s, distance=d) for s, d in enumerate((3.0, 5.0))
+                ]
+            },
+        ),
         ("solvers", {"machine": "another", "known": 1_000, "each": 8, "solvers": [solver]}),
     ):
         (tmp_path / f"{name}.json").write_text(json.dumps(results))
@@ -502,6 +575,8 @@ def test_the_parts_that_were_measured_are_told_of(page, tmp_path):
     assert "| Adam | 412 | 300 | 20 | 50 % |" in text
     assert "| ours | full | small | 2.00 M | 0.40 | 300 | 80 % (70 % to 85 %) | 900 | not run |" in text
     assert "| order 2 | 10 | 0.622 | 98 % |" in text
+    assert "Over 2 seeds" in text
+    assert "| 2 | Adam | 40 | 60 | 4 (3 to 5) | 50 % |" in text
     assert "a desk" in text
     assert "another" in text
 

@@ -28,9 +28,10 @@ WALK: dict[str, Any] = {"size": 32, "steps": 16, "order": 2, "guidance_between":
 
 
 class Ours(System):
-    """The shipped artist's model; folded and "medium" it is that very one.  At full resolution it folds nothing.
+    """The shipped artist's model, but asked for the picture, as lesson 5's; at full resolution it folds nothing.
 
-    model, training: what differs from the shipped artist's model, and from `HOW` it is trained.
+    Folded and "medium" its network is that very one.
+    model, training: what differs from that, and from `HOW` it is trained.
     """
 
     package = "course_lib"
@@ -39,8 +40,8 @@ class Ours(System):
     def __init__(
         self, variant: str, size: str, *, model: dict[str, Any] | None = None, training: dict[str, Any] | None = None
     ) -> None:
-        made = MODEL | {"fold": MODEL["fold"] if variant == "folded" else 1, "widths": WIDTHS[variant][size]}
-        made |= model or {}
+        fold = MODEL["fold"] if variant == "folded" else 1
+        made = MODEL | {"predicts": "picture", "fold": fold, "widths": WIDTHS[variant][size]} | (model or {})
         self.how = HOW | (training or {})
         self.model = Denoiser(**made, key_size=KEY)
         self.batch = self.how["batch"]
