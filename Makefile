@@ -51,7 +51,7 @@ slow: .venv/.dev
 
 # With the network cut, where bubblewrap can: no lesson may need it.
 OFFLINE = $(shell bwrap --dev-bind / / --unshare-net true 2>/dev/null && echo bwrap --dev-bind / / --unshare-net)
-# nbval reads what a cell says at its end only: bars that move ten times a second overflow the queue, and the end is lost.
+# nbval reads what a cell said when the cell is done; after many moves of a progress bar it has missed the end.
 solved: .venv/.dev
 	NBGRADER_EXECUTION=validate TQDM_MININTERVAL=2 $(OFFLINE) $(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 		notebooks/solutions $(REPORT)

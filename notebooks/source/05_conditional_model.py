@@ -235,8 +235,8 @@ show(
 # ## The same, trained for longer
 #
 # From here on a model takes over that comes with the course. It is the same kind of network with more channels, and was trained for as long as the next
-# lines say. Two things it has that yours had not. It is asked for the velocity, noise minus picture: in a short training asking for the picture
-# comes further, so yours was asked for that. And half of the time it was told only a part of the caption, or the caption a word earlier or later, so
+# lines say. Two things it has that yours had not. It is asked for the velocity, noise minus picture; yours was asked for the picture, which came
+# further in most short trainings that we tried (`docs/benchmarks.md`). And half of the time it was told only a part of the caption, or the caption a word earlier or later, so
 # that it learns what a word means wherever it stands. `course train draw` makes it again.
 
 # %%
