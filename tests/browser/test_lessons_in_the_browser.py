@@ -108,12 +108,7 @@ def lesson(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterat
 def run_all(page: Page, lab: Lab, name: str) -> None:
     """Run > Run All Cells, once it can work, and wait for its end."""
     page.wait_for_function(f"name => ({STATE})()?.path === name", arg=name, timeout=60_000)
-    page.wait_for_function(f"() => ({STATE})().status === 'idle'", timeout=60_000)
-    kernel = page.evaluate(STATE)["kernel"]
-    deadline = time.monotonic() + 30
-    while not connections(lab, kernel):
-        assert time.monotonic() < deadline, "the server knows of no page that is connected with the kernel"
-        page.wait_for_timeout(200)
+    wait_for_the_kernel(page, lab)
     for _ in range(5):  # JupyterLab drops the command in silence while the kernel connects
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -124,6 +119,20 @@ def run_all(page: Page, lab: Lab, name: str) -> None:
             if "Timeout" not in str(error):
                 raise
     page.wait_for_function(ENDED, timeout=RUN_SECONDS * 1000, polling=500)  # not every frame: the kernel needs the CPU
+
+
+def wait_for_the_kernel(page: Page, lab: Lab) -> None:
+    """Until the page has its kernel, and the server knows it.
+
+    A page that closes while its kernel starts is counted off without having been counted on (jupyter_server's
+    websocket handler): the kernel's next page is then its connection number 0.
+    """
+    page.wait_for_function(f"() => ({STATE})()?.status === 'idle'", timeout=60_000)
+    kernel = page.evaluate(STATE)["kernel"]
+    deadline = time.monotonic() + 30
+    while not connections(lab, kernel):
+        assert time.monotonic() < deadline, "the server knows of no page that is connected with the kernel"
+        page.wait_for_timeout(200)
 
 
 def connections(lab: Lab, kernel: str) -> int:
@@ -138,6 +147,7 @@ def test_the_lab_opens_the_first_lesson(lab: Lab, browser: Browser):
     page.wait_for_function(f"() => ({STATE})() !== null", timeout=60_000)
     assert page.evaluate(STATE)["path"] == LESSONS[0]
     assert urlsplit(lab.url).path == f"/lab/tree/{LESSONS[0]}"
+    wait_for_the_kernel(page, lab)
     page.close()
 
 
