@@ -132,7 +132,8 @@ def section(stored: Sequence[Record], figure: Figure | None, link: str, folder: 
     real_right = spread([record["right of real"] for record in stored], percent)
     sections = [
         f"Machine: {machines}. Medians of up to {runs} runs, in brackets the least and the most, for the best size of "
-        "each system. Folded pictures have 12 channels at 16 px, full ones 3 at 32 px.",
+        "each system; without brackets there is one run, or all came to the same. Folded pictures have 12 channels at "
+        "16 px, full ones 3 at 32 px.",
         *([] if figure is None else [f"![{figure.about}]({link})"]),
         "## Fréchet distance against seconds of training",
         f"From {KNOWN:,} drawings of known scenes to as many real pictures: lower is nearer. Other real ones: {real}.",
