@@ -4,10 +4,8 @@ Like the comparison with peers, it goes on where it was stopped: what has a reco
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks import records
@@ -50,27 +48,17 @@ def one(choice: str) -> Record:
     return {"choice": choice} | measure(spec, lambda: ours(choice))
 
 
+def wanted(asked: argparse.Namespace, _: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """The choices that were asked for, or all.  Raises CourseError for one that there is not."""
+    if unknown := set(asked.choices) - set(CHOICES):
+        raise CourseError(f"there is no choice {unknown.pop()!r}; there are {', '.join(CHOICES)}.")
+    return ({"choice": name} for name in asked.choices or CHOICES)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choices", description=__doc__)
     parser.add_argument("choices", nargs="*", metavar="CHOICE", help=f"of: {'; '.join(CHOICES)}")
-    parser.add_argument(
-        "--here", metavar="CHOICE", help="one as JSON: measure it in this process, and print its record"
-    )
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    asked = parser.parse_args(arguments)
-    if unknown := set(asked.choices) - set(CHOICES):
-        print(f"benchmarks: there is no choice {unknown.pop()!r}; there are {', '.join(CHOICES)}.", file=sys.stderr)
-        return 1
-    if asked.here:
-        print(json.dumps(one(**json.loads(asked.here))))
-        return 0
-    try:
-        wanted = ({"choice": name} for name in asked.choices or CHOICES)
-        records.complete(records.read(asked.output), wanted, "benchmarks.choices", asked.output)
-    except CourseError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return records.command(parser, arguments, RESULTS, one, wanted)
 
 
 if __name__ == "__main__":

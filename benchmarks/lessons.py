@@ -5,12 +5,10 @@ Like the comparison with peers, it goes on where it was stopped: what has a reco
 
 import argparse
 import copy
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +20,6 @@ from benchmarks.records import Record
 from benchmarks.task import machine
 from course_lib import judge, sampling, world
 from course_lib.artist import noises
-from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
 from course_lib.teaching import augmenting, copying
@@ -146,26 +143,17 @@ def one(lesson: str, way: str, seed: int) -> Record:
     }  # fmt: skip
 
 
+def wanted(*_: Any) -> Iterator[dict[str, Any]]:
+    """Each way with each seed, in turns, so that a slow hour of the machine hits all ways."""
+    for seed in SEEDS:
+        for lesson, ways in WAYS.items():
+            for way in ways:
+                yield {"lesson": lesson, "way": way, "seed": seed}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lessons", description=__doc__)
-    parser.add_argument("--here", metavar="RUN", help="one as JSON: measure it in this process, and print its record")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    asked = parser.parse_args(arguments)
-    if asked.here:
-        print(json.dumps(one(**json.loads(asked.here))))
-        return 0
-    try:
-        wanted = (
-            {"lesson": lesson, "way": way, "seed": seed}
-            for seed in SEEDS
-            for lesson, ways in WAYS.items()
-            for way in ways
-        )  # in turns, so that a slow hour of the machine hits all ways
-        records.complete(records.read(asked.output), wanted, "benchmarks.lessons", asked.output)
-    except CourseError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return records.command(parser, arguments, RESULTS, one, wanted)
 
 
 if __name__ == "__main__":

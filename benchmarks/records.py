@@ -1,10 +1,11 @@
 """What was measured: one record for each run, in one JSON file that a killed comparison goes on from."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -83,6 +84,35 @@ def complete(stored: list[Record], wanted: Iterable[dict[str, Any]], module: str
             bar.set_description(what := ", ".join(map(str, which.values())))
             stored.append(from_a_process(module, "--here", json.dumps(which), what=what))
             store(stored, path)
+
+
+def command(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    path: Path,
+    measure: Callable[..., Record],
+    wanted: Callable[[argparse.Namespace, list[Record]], Iterable[dict[str, Any]]],
+) -> int:
+    """The command of a benchmark that goes on where it was stopped.  Returns its exit status.
+
+    parser: its prog is "python -m " and the benchmark's module; it holds the arguments that only this benchmark has.
+    path: where the records are kept, unless the arguments name another file.
+    measure: from the values that name a record to that record, in this process.
+    wanted: from the arguments and the records so far to the values of all records that there should be.
+    """
+    parser.add_argument("--here", metavar="RECORD", help="one as JSON: measure it in this process, and print it")
+    parser.add_argument("--output", type=Path, default=path)
+    asked = parser.parse_args(arguments)
+    try:
+        if asked.here:
+            print(json.dumps(measure(**json.loads(asked.here))))
+            return 0
+        stored = read(asked.output)
+        complete(stored, wanted(asked, stored), parser.prog.removeprefix("python -m "), asked.output)
+    except CourseError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def chosen(records: Iterable[Record], **wanted: Any) -> list[Record]:

@@ -5,12 +5,11 @@ A virtual machine's speed wanders within minutes, so products of matrices and st
 
 import argparse
 import itertools
-import json
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,6 @@ from benchmarks.records import Record
 from benchmarks.systems import SIZES, SYSTEMS, VARIANTS, System
 from benchmarks.task import Training, machine
 from course_lib import words, world
-from course_lib.errors import CourseError
 from course_lib.models import parameter_count
 from course_lib.teaching.bench import matrix_rate, peak_memory_mb
 
@@ -76,27 +74,23 @@ def flops_per_picture(system: System, pictures: Tensor, keys: Tensor) -> float:
     return counter.get_total_flops() / system.batch
 
 
+def one(system: str, variant: str, size: str) -> Record:
+    """The record of a system in a variant and a size, measured in this process."""
+    torch.manual_seed(0)
+    which = {"system": system, "variant": variant, "size": size}
+    return which | {"machine": machine()} | cost(systems.make(**which))
+
+
+def wanted(asked: argparse.Namespace, _: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """Each size of the systems that were asked for, in turns."""
+    for variant, system, size in itertools.product(reversed(VARIANTS), asked.systems, SIZES):
+        yield {"system": system, "variant": variant, "size": size}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--here", metavar="STEP", help="one as JSON: measure it in this process, and print its record")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    asked = parser.parse_args(arguments)
-    try:
-        if asked.here:
-            which = json.loads(asked.here)
-            torch.manual_seed(0)
-            print(json.dumps(which | {"machine": machine()} | cost(systems.make(**which))))
-            return 0
-        wanted = (
-            {"system": system, "variant": variant, "size": size}
-            for variant, system, size in itertools.product(reversed(VARIANTS), asked.systems, SIZES)
-        )
-        records.complete(records.read(asked.output), wanted, "benchmarks.steps", asked.output)
-    except CourseError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return records.command(parser, arguments, RESULTS, one, wanted)
 
 
 if __name__ == "__main__":

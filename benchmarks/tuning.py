@@ -6,10 +6,8 @@ and takes no drawing, whose minutes go to the comparison.
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -20,7 +18,6 @@ from benchmarks.records import Record
 from benchmarks.systems import SIZES, SYSTEMS, System
 from benchmarks.task import machine, material, train_for
 from course_lib import world
-from course_lib.errors import CourseError
 from course_lib.teaching.judging import FRESH
 
 RESULTS = records.RESULTS.with_name("tuning.json")
@@ -72,19 +69,7 @@ def unseen_loss(learner: System, keys: torch.Tensor) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--here", metavar="TRIAL", help="a trial as JSON: run it in this process, and print its record")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    asked = parser.parse_args(arguments)
-    try:
-        if asked.here:
-            print(json.dumps(trial(**json.loads(asked.here))))
-            return 0
-        stored = records.read(asked.output)
-        records.complete(stored, trials(stored, asked.systems), "benchmarks.tuning", asked.output)
-    except CourseError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return records.command(parser, arguments, RESULTS, trial, lambda asked, stored: trials(stored, asked.systems))
 
 
 if __name__ == "__main__":
