@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from course_lib.teaching import in_the_browser
-from tests.serving import CHROMIUM
+from course_tools.notebooks import export_onnx
+from tests.support.serving import CHROMIUM
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def site(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site, its model exported anew."""
     out = tmp_path_factory.mktemp("site")
     subprocess.run([sys.executable, "-m", "sphinx", "--quiet", checkout / "docs", out], cwd=checkout, check=True)
-    in_the_browser.export(out / "_static")
+    export_onnx.export(out / "_static")
     return out
 
 
