@@ -121,8 +121,8 @@ lock: .venv/.dev
 
 # Each stamp is made last, so that an install that was interrupted begins again.
 .venv/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-		{ echo 'The course needs Python 3.11, 3.12 or 3.13; name one, say: make lab PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo 'The course needs a Python from 3.11 to 3.14; name one, say: make lab PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 

@@ -8,6 +8,7 @@ import random
 import re
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -158,6 +159,9 @@ def about_world(draw: random.Random) -> list[str]:
 
 # Vectors.
 
+WINDOW, NEGATIVES = 8, 5  # as long as a sentence; random words for each neighbour
+BATCH = 128  # pairs of words a step: with 1,024, moves of one frequent word add up until the vectors explode
+
 
 @dataclass(frozen=True, eq=False)
 class Words:
@@ -205,28 +209,87 @@ class Words:
 
 
 def train_words(sentences: Sequence[Sequence[str]], *, seed: int = 0, size: int = 64, epochs: int = 4) -> Words:
-    """Learn a vector of `size` numbers for each word from the words round it, with gensim's Word2Vec.
+    """Learn a vector of `size` numbers for each word from the words round it: Word2Vec.
 
-    The skip-gram with negative sampling of Mikolov et al. (2013, arXiv:1310.4546).  The same sentences and seed give
-    the same vectors: one worker, and a hash that is the same in every process.
+    gensim's program, or `skip_gram` where gensim is missing: as yet it has no build for Python 3.14.  Both are the
+    skip-gram with negative sampling of Mikolov et al. (2013, arXiv:1310.4546), with the same settings.  The same
+    sentences, seed and program give the same vectors.  Raises CourseError if there are no words.
     """
-    from gensim.models import Word2Vec
-
     if not any(sentences):
         raise CourseError("There are no words to learn from: give at least one sentence.")
+    try:
+        from gensim.models import Word2Vec
+    except ImportError:
+        return skip_gram(sentences, seed=seed, size=size, epochs=epochs)
     model = Word2Vec(
         sentences,
         vector_size=size,
-        window=8,  # as long as a sentence
+        window=WINDOW,
+        negative=NEGATIVES,
         min_count=1,
         sg=1,
         sample=0,  # the corpus is small, so no word is left out for being frequent
         epochs=epochs,
         seed=seed,
         workers=1,
-        hashfxn=lambda text: zlib.crc32(text.encode()),
+        hashfxn=lambda text: zlib.crc32(text.encode()),  # the same in every process
     )
     return Words(list(model.wv.index_to_key), torch.from_numpy(model.wv.vectors.copy()))
+
+
+def skip_gram(sentences: Sequence[Sequence[str]], *, seed: int = 0, size: int = 64, epochs: int = 4) -> Words:
+    """What Word2Vec does, in torch: start with random vectors, go through the text, and pull and push.
+
+    The skip-gram with negative sampling (Mikolov et al. 2013, arXiv:1310.4546), several pairs of words at a time.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    counts = Counter(word for sentence in sentences for word in sentence).most_common()
+    rows = {word: row for row, (word, _) in enumerate(counts)}
+    text = torch.tensor([rows[word] for sentence in sentences for word in sentence])
+    number = torch.tensor([number for number, sentence in enumerate(sentences) for _ in sentence])
+    chance = torch.tensor([float(count) for _, count in counts]) ** 0.75
+    vectors = (torch.rand(len(rows), size, generator=draw) - 0.5) / size
+    contexts = torch.zeros_like(vectors)
+    for epoch in range(epochs):
+        pairs = neighbours(text, number, draw)
+        for start in range(0, len(pairs), BATCH):
+            word, neighbour = pairs[start : start + BATCH].T
+            drawn = chance.multinomial(NEGATIVES * len(word), replacement=True, generator=draw)
+            others = torch.cat([neighbour[:, None], drawn.view(-1, NEGATIVES)], dim=1)
+            done = (epoch + start / len(pairs)) / epochs
+            pull_and_push(vectors, contexts, word, others, rate=0.025 * (1 - done))
+    return Words(list(rows), vectors)
+
+
+def neighbours(text: Tensor, number: Tensor, draw: torch.Generator) -> Tensor:
+    """Pairs of a word and one that stands near it in the same sentence, in random order, P x 2.
+
+    text: the row of each word of the text.  number: of which sentence it is.  How far each word looks to both sides is
+    drawn anew, from 1 to WINDOW places, so that the nearest are met the most.
+    """
+    reach = torch.randint(1, WINDOW + 1, text.shape, generator=draw)
+    pairs = []
+    for apart in range(1, WINDOW + 1):
+        (left,) = torch.where(number[apart:] == number[:-apart])
+        for one, other in ((left, left + apart), (left + apart, left)):
+            pairs.append(torch.stack([text[one], text[other]], dim=1)[reach[one] >= apart])
+    found = torch.cat(pairs)
+    return found[torch.randperm(len(found), generator=draw)]
+
+
+def pull_and_push(vectors: Tensor, contexts: Tensor, word: Tensor, others: Tensor, rate: float) -> None:
+    """One step of negative sampling: pull words towards their neighbours, push them away from random others.
+
+    vectors, contexts: V x D, changed in place; a word has one of each, as itself and as a neighbour.
+    word: B rows.  others: B x (1 + N) rows, first a neighbour, then N words drawn at random.
+    """
+    u, c = vectors[word][:, None], contexts[others]  # B x 1 x D, B x (1 + N) x D
+    likely = torch.sigmoid((u * c).sum(dim=2))  # B x (1 + N), from 0 to 1
+    error = torch.where(others == others[:, :1], 0, -likely)  # do not push the neighbour itself, if it is drawn
+    error[:, 0] = 1 - likely[:, 0]
+    move = rate * error[:, :, None]
+    vectors.index_add_(0, word, (move * c).sum(dim=1))
+    contexts.index_add_(0, others.flatten(), (move * u).flatten(0, 1))
 
 
 def joined(words: Words, more: Words) -> Words:
@@ -362,9 +425,14 @@ def shipped_words() -> Words:
 
 
 def make_words(path: Path | str = SHIPPED) -> dict[str, Any]:
-    """Train the course's vectors on its corpus, write them to `path`, and return the recipe: `course train words`."""
-    import gensim
+    """Train the course's vectors on its corpus, write them to `path`, and return the recipe: `course train words`.
 
+    Raises CourseError without gensim: other vectors would make all models useless that are keyed by these.
+    """
+    try:
+        import gensim
+    except ImportError as error:
+        raise CourseError("The course's words are made by gensim, which is not here: use Python 3.13.") from error
     words = train_words(corpus())
     score = analogy_score(words, analogies())
     recipe = {"command": "course train words", "seed": 0, "gensim": gensim.__version__, "analogies": round(score, 3)}
@@ -382,12 +450,16 @@ def real_words(name: str = "glove-wiki-gigaword-50", *, download: bool = False, 
 
     With download=True they are fetched once and kept where gensim keeps its own (GENSIM_DATA_DIR, else ~/gensim-data).
     GloVe vectors (Pennington et al. 2014), from Wikipedia and news, or from tweets.
-    Raises CourseError if they are not there and should not or can't be downloaded, or the file is damaged.
+    Raises CourseError if they are not there and should not or can't be downloaded, the file is damaged, or gensim is
+    missing.
     """
     if name not in REAL:
         raise CourseError(f"There are no real words called {name!r}: choose from {', '.join(REAL)}.")
-    from gensim import downloader
-    from gensim.models import KeyedVectors
+    try:
+        from gensim import downloader
+        from gensim.models import KeyedVectors
+    except ImportError as error:
+        raise CourseError(f"Real words are read by gensim, which is not here: use Python 3.13, or {OWN}.") from error
 
     path = Path(downloader.BASE_DIR, name, name + ".gz")
     if not path.exists():

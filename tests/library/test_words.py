@@ -18,8 +18,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from gensim import downloader
-from gensim.models import KeyedVectors
 
 from course_lib import checkpoints, world
 from course_lib import words as lib
@@ -28,6 +26,13 @@ from course_lib.words import Words, analogies, analogy, analogy_score, bind, cap
 from course_lib.words import train_words as train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+try:
+    from gensim import downloader
+    from gensim.models import KeyedVectors
+except ImportError:
+    downloader = None
+with_gensim = pytest.mark.skipif(downloader is None, reason="gensim is missing: it has no wheel for Python 3.14")
 
 SWAP = "Black cat laying on a white sofa.", "White cat laying on a black sofa."
 
@@ -40,6 +45,13 @@ def words() -> Words:
 @pytest.fixture(scope="module")
 def trained() -> Words:
     return train(corpus())
+
+
+@pytest.fixture
+def without_gensim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every import of gensim fails, as where it is not installed."""
+    for module in ("gensim", *(name for name in sys.modules if name.startswith("gensim."))):
+        monkeypatch.setitem(sys.modules, module, None)
 
 
 @pytest.fixture
@@ -93,6 +105,7 @@ def test_a_name_for_everybody_and_no_word_in_two_pairs():
 # Training.
 
 
+@with_gensim
 def test_training_gives_the_shipped_vectors(trained, words):
     _, recipe = lib.load_words(lib.SHIPPED)
     assert trained.vocabulary == words.vocabulary
@@ -127,6 +140,98 @@ def test_no_sentences_are_an_error_of_one_sentence():
     for nothing in ([], [[]]):
         with pytest.raises(CourseError, match="at least one sentence"):
             train(nothing)
+
+
+# Our own skip-gram.
+
+
+def random(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_step_by_hand():
+    vectors, contexts = torch.tensor([[1.0, 2], [0, 0], [0, 0]]), torch.zeros(3, 2)
+    lib.pull_and_push(vectors, contexts, torch.tensor([0]), torch.tensor([[1, 2, 2]]), rate=0.1)
+    # All dot products are 0, so each is taken for a neighbour with 1/2: word 1 wrongly not, word 2 wrongly, and twice.
+    assert torch.allclose(contexts, torch.tensor([[0, 0], [0.05, 0.1], [-0.1, -0.2]]))
+    assert vectors[0].tolist() == [1, 2]  # the contexts were 0 before the step
+    lib.pull_and_push(vectors, contexts, torch.tensor([0]), torch.tensor([[1, 2, 1]]), rate=1)
+    miss, wrong = 1 - 1 / (1 + math.exp(-0.25)), 1 / (1 + math.exp(0.5))  # word 1, drawn as well, is not pushed away
+    assert vectors[0].tolist() == pytest.approx([1 + 0.05 * miss + 0.1 * wrong, 2 + 0.1 * miss + 0.2 * wrong])
+
+
+def test_a_step_follows_the_gradient_of_what_lesson_4_says_that_training_raises():
+    vectors, contexts = random(7, 4, seed=0), random(7, 4, seed=1)
+    word, others = torch.tensor([0, 3, 3]), torch.tensor([[1, 2, 5, 2], [0, 6, 3, 4], [5, 2, 0, 6]])
+    u, c = vectors.clone().requires_grad_(), contexts.clone().requires_grad_()
+    raised = torch.zeros((), dtype=torch.float64)
+    for w, (v, *drawn) in zip(word.tolist(), others.tolist(), strict=True):
+        raised = raised + torch.nn.functional.logsigmoid(u[w] @ c[v])
+        raised = raised + sum(torch.nn.functional.logsigmoid(-u[w] @ c[r]) for r in drawn)
+    raised.backward()
+    up, cup = vectors + 0.3 * u.grad, contexts + 0.3 * c.grad
+    lib.pull_and_push(vectors, contexts, word, others, rate=0.3)
+    assert torch.allclose(vectors, up)
+    assert torch.allclose(contexts, cup)
+
+
+def test_neighbours_stand_in_one_sentence_and_the_nearer_the_more_often():
+    number = torch.arange(2000) // 20  # 100 sentences of 20 words, no word twice
+    pairs = lib.neighbours(torch.arange(2000), number, torch.Generator().manual_seed(0))
+    assert torch.equal(number[pairs[:, 0]], number[pairs[:, 1]])
+    apart = (pairs[:, 0] - pairs[:, 1]).abs().bincount()
+    assert len(apart) == 9
+    assert apart[0] == 0
+    # A word looks d places far with probability 1 - (d - 1) / 8, to both sides; d words have no place there.
+    expected = torch.tensor([100 * 2 * (20 - d) * (1 - (d - 1) / 8) for d in range(1, 9)])
+    assert torch.allclose(apart[1:].float(), expected, rtol=0.12)
+    assert abs((pairs[:, 1] > pairs[:, 0]).float().mean().item() - 0.5) < 0.02
+    assert (pairs[1:, 0] > pairs[:-1, 0]).float().mean() < 0.6  # in random order
+
+
+def test_our_skip_gram_gives_the_same_vectors_for_the_same_seed_only():
+    few = corpus(sentences=300)
+    once = lib.skip_gram(few)
+    assert torch.equal(once.vectors, lib.skip_gram(few).vectors)
+    assert not torch.allclose(once.vectors, lib.skip_gram(few, seed=1).vectors, atol=1e-2)
+    assert set(once.vocabulary) == {word for sentence in few for word in sentence}
+    assert lib.skip_gram(few, size=6, epochs=1).vectors.shape == (len(once.vocabulary), 6)
+
+
+def test_a_word_without_neighbours_keeps_a_vector():
+    assert torch.isfinite(lib.skip_gram([["alone"], ["lonely"]], size=4).vectors).all()
+
+
+def test_without_gensim_our_skip_gram_trains(without_gensim):
+    few = corpus(sentences=200)
+    for settings in ({}, {"seed": 2, "size": 8, "epochs": 1}):
+        assert torch.equal(train(few, **settings).vectors, lib.skip_gram(few, **settings).vectors)
+    with pytest.raises(CourseError, match="at least one sentence"):
+        train([[]])
+
+
+def test_what_only_gensim_can_is_refused_without_it(without_gensim, tmp_path):
+    for download in (False, True):
+        refused("read by gensim, which is not here: .*, or go on with the course's own words", download=download)
+    with pytest.raises(CourseError, match="made by gensim, which is not here"):
+        lib.make_words(tmp_path / "words.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_our_skip_gram_finds_the_analogies_and_not_in_a_small_text():
+    learnt = lib.skip_gram(corpus(sentences=8000))  # a quarter, where gensim gets 0.77
+    assert analogy_score(learnt, analogies()) >= 0.65
+    assert analogy(learnt, "queen", "female", "male")[0][0] == "king"
+    assert analogy_score(lib.skip_gram(corpus(sentences=1000)), analogies()) < 0.1
+
+
+@pytest.mark.slow
+@with_gensim
+@pytest.mark.parametrize("seed", range(5))
+def test_our_skip_gram_scores_as_gensim_does(seed):
+    ours, theirs = lib.skip_gram(corpus(), seed=seed), train(corpus(), seed=seed)
+    assert analogy_score(ours, analogies()) == pytest.approx(analogy_score(theirs, analogies()), abs=0.02)
+    assert analogy(ours, "queen", "female", "male")[0][0] == "king"
 
 
 def test_words_of_another_training_are_turned_to_where_their_companions_are(words):
@@ -177,6 +282,7 @@ def test_queen_less_female_and_male_is_king_and_queen_itself_without_the_rule(wo
     assert [word for word, _ in analogy(words, "queen", "female", "male", count=2, leave_out=())] == ["queen", "king"]
 
 
+@with_gensim
 def test_analogies_are_those_of_gensims_own_most_similar(words):
     theirs = KeyedVectors(words.vectors.shape[1])
     theirs.add_vectors(words.vocabulary, words.vectors.numpy())
@@ -405,6 +511,7 @@ def test_words_that_cannot_be_written_leave_what_was_there(compass, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+@with_gensim
 def test_making_the_shipped_words_is_what_the_command_does(tmp_path, trained, monkeypatch):
     monkeypatch.setattr(lib, "train_words", lambda sentences: trained)  # trained by the tests above
     recipe = lib.make_words(tmp_path / "words.safetensors")
@@ -470,6 +577,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleName
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, cache: Path, home: str) -> None:
+    if downloader is None:
+        pytest.skip("gensim is missing, which reads real words")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(downloader, "BASE_DIR", str(cache))
     monkeypatch.setattr(downloader, "DATA_LIST_URL", f"{home}/list.json")
