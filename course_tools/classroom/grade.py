@@ -138,7 +138,7 @@ def _cluster(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError:
-        raise CourseError('--scheduler needs dask.distributed: python -m pip install "course_lib[cluster]".') from None
+        raise CourseError('--scheduler needs dask.distributed: python -m pip install "distributed>=2024.8".') from None
     try:
         return Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError):

@@ -72,6 +72,7 @@ def test_a_wrong_answer_hears_what_its_mistake_is(said: str, function: Function)
 
 
 def test_every_held_out_scene_but_the_lessons_own_passes_and_no_other_does():
+    assert any(scene.held_out for scene in world.scenes())
     for scene in world.scenes():
         own = scene == world.parse(lesson00.THE_LESSONS_OWN)
         assert check(lambda caption=scene.caption: caption).passed == (scene.held_out and not own)

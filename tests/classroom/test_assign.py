@@ -121,6 +121,7 @@ def test_it_is_nbgraders_standard_course_directory(assigned: Path) -> None:
 def test_the_release_is_the_courses_own_blank_lesson_but_for_the_link_to_its_solution(
     assigned: Path, root: Path
 ) -> None:
+    assert len(render(root)) == 2
     for rendered in render(root):
         release = read(assigned, "release", rendered.lesson.name)
         nbformat.validate(release)
@@ -459,6 +460,7 @@ def test_nothing_of_the_courses_own_solutions_goes_out(checkout: Path, tmp_path:
 
 @pytest.mark.slow
 def test_the_solutions_pass_with_any_hidden_seed(checkout: Path, one_thread: None) -> None:
+    assert len(render(checkout)) == 10
     for rendered in render(checkout):
         names: dict[str, Any] = {}
         for cell in rendered.solved.cells:

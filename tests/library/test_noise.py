@@ -55,6 +55,7 @@ def test_noise_is_gaussian_the_same_for_a_seed_and_other_for_another(cat):
     assert torch.equal(noise, noise_like(cat, seed=0))
     assert not torch.equal(noise, noise_like(cat, seed=1))
     assert not torch.equal(noise_like(cat), noise_like(cat))
+    assert noise_like(cat.double(), seed=0).dtype == torch.float64
 
 
 def test_the_ladder_goes_from_picture_to_noise_in_even_steps(cat):
@@ -97,6 +98,7 @@ def test_correlation_and_autocorrelation_agree_with_numpy(cat):
 
 def test_noise_has_no_structure_and_a_photo_has(cat):
     chance = 4 / math.sqrt(cat.numel())
+    assert len(autocorrelation(cat, reach=8)) == 9
     assert all(abs(value) < chance for value in autocorrelation(noise_like(cat, seed=0), reach=8)[1:])
     assert all(value > 0.5 for value in autocorrelation(cat, reach=8))
 
@@ -111,8 +113,8 @@ def test_only_added_noise_leaves_a_difference_without_the_picture(cat):
 
 
 @pytest.mark.parametrize("name", ["cat", "coffee"])
-@pytest.mark.parametrize("amount", [0.1, 0.3, 0.6])
-def test_every_classic_denoiser_helps(name, amount):
+@pytest.mark.parametrize(("amount", "decibels"), [(0.1, 1), (0.3, 5), (0.6, 7)])
+def test_every_classic_denoiser_helps_much_where_there_is_much_noise(name, amount, decibels):
     photo = example_photo(name, size=96)
     noisy, _ = add_noise(photo, amount, seed=1)
     left = judge.psnr((noisy / (1 - amount)).clamp(-1, 1), photo)
@@ -121,7 +123,7 @@ def test_every_classic_denoiser_helps(name, amount):
     for picture in cleaned.values():
         assert picture.shape == photo.shape
         assert picture.abs().max() <= 1
-        assert judge.psnr(picture, photo) > left
+        assert judge.psnr(picture, photo) > left + decibels
 
 
 def test_on_step_3_of_5_the_noise_is_twenty_times_stronger_as_lesson_1_says(cat):

@@ -93,6 +93,7 @@ def test_a_plate_is_the_sum_of_the_empty_one_and_its_characters(height):
 
 
 def test_characters_never_overlap():
+    assert LAYOUTS
     for layout in LAYOUTS.values():
         for seed in range(5):
             _, parts = pieces(layout, seed)
@@ -103,6 +104,7 @@ def test_characters_never_overlap():
 def test_no_two_characters_of_a_place_look_the_same():
     for layout in LAYOUTS.values():
         _, parts = pieces(layout, 0)
+        assert len(parts) == 6
         for place in parts.flatten(2):
             apart = torch.cdist(place, place) + 99 * torch.eye(10)
             assert apart.min() > 1.5  # each pixel's grain and rounding are below 0.01

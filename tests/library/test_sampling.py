@@ -84,8 +84,16 @@ def test_a_walk_may_start_at_any_amount_whatever_the_model_predicts(photo, predi
     assert torch.allclose(end, photo, atol=1e-4)
 
 
+def test_asked_for_the_noise_a_model_may_start_where_nothing_of_the_picture_is_left(photo):
+    *_, (_, end) = walk(Oracle(photo, "noise"), noise_like(photo, seed=1), steps=5)
+    assert torch.allclose(end, photo, atol=1e-4)
+
+
 def test_a_guess_beyond_what_a_picture_can_hold_is_kept_in_range(photo):
-    assert guess_picture(Oracle(3 * photo), noise_like(photo, seed=0), 0.5).abs().max() == 1
+    model, noise = Oracle(3 * photo), noise_like(photo, seed=0)
+    assert guess_picture(model, noise, 0.5).abs().max() == 1
+    assert guess_picture(model, noise, 0.5, limit=2.0).abs().max() == 2
+    assert torch.equal(guess_picture(model, noise, 0.5, limit=None), 3 * photo)
 
 
 def test_the_walk_decides_between_two_photos_and_each_is_drawn_half_of_the_time():
@@ -136,6 +144,11 @@ def test_with_one_photo_the_second_order_changes_nothing(photo):
     assert torch.allclose(end, photo, atol=1e-5)
 
 
+def test_the_last_step_of_the_second_order_ends_on_the_guess():
+    (amount, before), (_, end) = list(walk(Cloud(), noise_like(torch.zeros(1, 3, 4, 4), seed=0), steps=4, order=2))[-2:]
+    assert torch.equal(end, guess_picture(Cloud(), before, amount))
+
+
 def test_uneven_steps_of_the_second_order_are_right_where_the_way_is_a_parabola():
     """A velocity that changes evenly is what two steps can see: exact after the first step, whatever their lengths."""
 
@@ -148,6 +161,7 @@ def test_uneven_steps_of_the_second_order_are_right_where_the_way_is_a_parabola(
     noise = torch.zeros(1, 3, 2, 2).double()
     path = list(walk(Even(), noise, amounts=[0.9, 0.8, 0.5, 0.1, 0.0], order=2))
     first = path[0][1]  # Euler's
+    assert len(path) == 4
     for amount, noisy in path[1:-1]:
         assert torch.allclose(noisy, first + (amount**2 - 0.8**2) / 2, atol=1e-12)
 
@@ -192,6 +206,9 @@ def test_only_guidance_asks_the_network_twice(photo):
     model.calls.clear()
     list(walk(model, four, steps=10, order=2, key=key, guidance=2.0, guidance_between=(0.25, 0.75)))
     assert model.calls == [4, 4, 4, 8, 8, 8, 8, 8, 4, 4]  # at 1.0, 0.9, 0.8, 0.7, ..., 0.3, 0.2, 0.1
+    model.calls.clear()
+    list(walk(model, four, steps=4, key=key, guidance=2.0, guidance_between=(0.25, 0.75)))
+    assert model.calls == [4, 8, 8, 8]  # at 1.0, 0.75, 0.5, 0.25: both bounds are within
 
 
 def test_one_key_serves_all_pictures_and_may_change_on_the_way(photo):

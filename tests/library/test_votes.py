@@ -130,6 +130,7 @@ def test_the_statistics_of_pictures_worked_by_hand():
 def test_the_usual_spread_is_that_of_the_worlds_pictures_of_one_caption():
     scenes = world.scenes()[::9]
     measured = statistics(world.render(scenes * 24, torch.arange(24 * len(scenes)) + 2_200_000_000))
+    assert measured.keys() == votes.SPREAD.keys()
     for name, values in measured.items():
         spread = float(values.reshape(24, -1).std(dim=0).mean())
         assert spread == pytest.approx(votes.SPREAD[name], rel=0.25), name
@@ -193,6 +194,13 @@ def test_one_feature_that_decides_is_found_and_caution_keeps_its_weight_small():
     assert sure.weights[2] > 5 * sure.weights[[0, 1, 3, 4]].abs().max()
     assert 0 < careful.weights[2] < sure.weights[2] / 5
     assert ((sure(features) > 0.5) == (ups == 1)).float().mean() > 0.95
+
+
+def test_a_feature_that_is_always_the_same_teaches_nothing():
+    features = torch.tensor([[0.0, 3.0], [1.0, 3.0], [2.0, 3.0], [3.0, 3.0]])
+    weights = learn_taste(features, torch.tensor([0.0, 0.0, 1.0, 1.0])).weights
+    assert weights[0] > 0
+    assert weights[1] == 0
 
 
 def test_logistic_regression_agrees_with_newtons_method():

@@ -342,7 +342,18 @@ def test_on_a_map_along_female_to_male_every_man_lies_to_the_right_of_his_woman(
     assert ((men - women)[:, 0] > 0).all()
     units = words.units[[words.row(word) for word in people]]
     assert torch.allclose(spots[:, 0].diff(), ((units @ along) / along.norm()).diff(), atol=1e-5)
-    assert spots.prod(1).mean().abs() < spots.std(0).prod()
+
+
+def test_on_a_map_along_a_direction_the_other_axis_is_square_to_it(compass):
+    along = compass.vector(compass.vocabulary[0]) + 2 * compass.vector(compass.vocabulary[1])
+    spots = lib.word_map(compass, compass.vocabulary, along=along)
+    assert torch.allclose(torch.cdist(spots, spots), torch.cdist(compass.units, compass.units), atol=1e-5)
+
+
+def test_an_axis_and_its_opposite_give_the_same_map():
+    axis = torch.tensor([0.5, -0.8, 0.1])
+    assert torch.equal(lib.signed(axis), -axis)
+    assert torch.equal(lib.signed(-axis), -axis)
 
 
 # Keys.

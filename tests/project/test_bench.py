@@ -22,35 +22,23 @@ def measured(monkeypatch) -> list[str]:
     return names
 
 
-def test_a_line_is_printed_for_each_bench_and_nothing_is_written(measured, tmp_path, monkeypatch, capsys):
+def test_a_line_is_printed_for_each_bench_and_written_only_where_asked(measured, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["bench"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert measured == list(bench.BENCHES)
-    assert [line.split()[0] for line in lines] == measured
+    assert measured == [line.split()[0] for line in lines] == list(bench.BENCHES)
     assert lines[0].split() == ["imports", "12.50", "cats/s", "100", "MB"]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_benches_that_are_named_run_and_are_written_where_asked(measured, tmp_path):
-    path = tmp_path / "deep" / "report.json"
-    assert cli.main(["bench", "renderer", "-o", str(path)]) == 0
-    report = json.loads(path.read_text())
+    assert cli.main(["bench", "renderer", "-o", "deep/report.json"]) == 0
+    report = json.loads((tmp_path / "deep/report.json").read_text())
     assert report["results"] == [{"name": "renderer", "value": 12.5, "unit": "cats/s", "memory_mb": 100.0}]
     assert "CPU cores" in report["machine"]
-    assert [file.name for file in path.parent.iterdir()] == ["report.json"]
 
 
-def test_an_unknown_bench_stops_before_any_other_runs(measured, capsys):
+def test_an_unknown_bench_and_a_report_that_can_not_be_written_are_one_sentence(measured, tmp_path, capsys):
     assert cli.main(["bench", "renderer", "unicorn"]) == 1
-    assert capsys.readouterr().err == (
-        "course: there is no bench 'unicorn'; "
-        "there are imports, renderer, filters, words, training, processes, share, drawing.\n"
-    )
+    assert capsys.readouterr().err.startswith("course: there is no bench 'unicorn'; there are imports, renderer, ")
     assert measured == []
-
-
-def test_a_report_that_can_not_be_written_is_one_sentence(measured, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert cli.main(["bench", "imports", "-o", str(tmp_path / "file" / "report.json")]) == 1
     assert "can't be written" in capsys.readouterr().err
@@ -75,10 +63,11 @@ def test_a_bench_that_fails_is_one_sentence(monkeypatch, program, sentence):
         bench.apart("cats")
 
 
-def test_seconds_are_the_median_without_the_first_time(monkeypatch):
-    clock = iter([0, 100, 100, 101, 200, 203, 300, 310])  # 100 s to warm up, then 1, 3 and 10
+def test_seconds_are_the_median_without_the_first_time_and_a_rate_is_that_of_the_quickest(monkeypatch):
+    clock = iter([0, 100, 100, 101, 200, 203, 300, 310, 400, 405, 410, 412, 420, 424])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    assert bench.seconds(lambda: None, repeats=3) == 3
+    assert bench.seconds(lambda: None, repeats=3) == 3  # 100 s to warm up, then 1, 3 and 10
+    assert bench.matrix_rate(side=10, times=3) == 2 * 10**3 / 2
 
 
 def test_the_share_of_the_machine_is_that_of_its_products(monkeypatch, capsys):
@@ -90,12 +79,6 @@ def test_the_share_of_the_machine_is_that_of_its_products(monkeypatch, capsys):
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     bench.one_of_them(turns=3)
     assert json.loads(capsys.readouterr().out) == {"steps/s": 4, "share": 0.5}
-
-
-def test_the_rate_of_products_is_that_of_the_quickest(monkeypatch):
-    clock = iter([0, 5, 10, 12, 20, 24])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    assert bench.matrix_rate(side=10, times=3) == 2 * 10**3 / 2
 
 
 @pytest.mark.slow

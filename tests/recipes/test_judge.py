@@ -99,6 +99,7 @@ def test_real_pictures_of_a_batch_still_look_like_their_scenes(beginner):
 
 def test_a_muddles_right_answer_is_none_for_every_factor():
     scene = scenes()[40]
+    assert FACTORS
     for name, values in FACTORS.items():
         right = judge.right_answers([scene, None], name, values)
         assert right.tolist() == [values.index(getattr(scene, name)), len(values)]
