@@ -28,7 +28,7 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/course build --check
-	$(BIN)/codespell README.md docs notebooks/source course_lib benchmarks tests .github .ci Makefile
+	$(BIN)/codespell README.md docs notebooks/source course_lib course_tools benchmarks tests .github .ci Makefile
 	$(BIN)/codespell --dictionary docs/british.txt README.md benchmarks/README.md docs/*.md docs/library notebooks/source
 
 quick: .venv/.dev
@@ -60,7 +60,7 @@ slow: .venv/.dev
 OFFLINE = $(shell bwrap --dev-bind / / --unshare-net true 2>/dev/null && echo bwrap --dev-bind / / --unshare-net)
 # nbval reads what a cell said when the cell is done; after many moves of a progress bar it has missed the end.
 solved: .venv/.dev
-	@$(BIN)/python -m tests.solved_lessons build/solved
+	@$(BIN)/python -m tests.support.solved_lessons build/solved
 	NBGRADER_EXECUTION=validate TQDM_MININTERVAL=2 $(OFFLINE) $(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 		build/solved $(REPORT)
 
@@ -83,7 +83,7 @@ build: .venv/.dev
 
 # images/: what the stored lessons show, and what the shipped model draws for README.
 images: .venv/.dev
-	@$(BIN)/python -m course_lib.teaching.images
+	@$(BIN)/python -m course_tools.notebooks.images
 
 # The site, in build/site: it opens from there, without a server and without a network.
 site: .venv/.dev build/live/draw.onnx build/live/.runtime
@@ -91,8 +91,8 @@ site: .venv/.dev build/live/draw.onnx build/live/.runtime
 
 # What the site's front page draws with: the shipped model as ONNX, and the program that runs it in a browser.
 build/live/draw.onnx: .venv/.dev course_lib/shipped/draw.safetensors course_lib/shipped/words.safetensors \
-		course_lib/teaching/in_the_browser.py
-	$(BIN)/python -m course_lib.teaching.in_the_browser build/live
+		course_tools/notebooks/export_onnx.py
+	$(BIN)/python -m course_tools.notebooks.export_onnx build/live
 
 RUNTIME := $(addprefix build/npm/node_modules/onnxruntime-web/dist/,ort.wasm.min.js \
 	ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm)

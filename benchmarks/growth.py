@@ -16,9 +16,9 @@ from tqdm import tqdm
 from benchmarks.task import machine
 from course_lib import artist, augment, training, words, world
 from course_lib.models import Denoiser
-from course_lib.teaching.bench import seconds
-from course_lib.teaching.build import write_beside
-from course_lib.teaching.train import MODEL
+from course_tools.bench import seconds
+from course_tools.files import write_beside
+from course_tools.recipes.draw import MODEL
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/growth.json"
@@ -75,7 +75,7 @@ def learn_words(count: int) -> float:
 
 def grade(count: int) -> float:
     """A class of so many students, whose answers to lesson 1 are right, wrong and hostile, two at a time; once."""
-    course = [sys.executable, "-m", "course_lib.cli"]
+    course = [sys.executable, "-m", "course_tools.cli"]
     with tempfile.TemporaryDirectory() as folder:
         place, zipped = str(Path(folder) / "class"), str(Path(folder) / "class.zip")
 
@@ -83,7 +83,7 @@ def grade(count: int) -> float:
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
         run(*course, "assign", "01_noise", "--to", place)
-        run(sys.executable, "-m", "tests.make_class", place, "01_noise", "--students", str(count), "-o", zipped)
+        run(sys.executable, "-m", "tests.support.make_class", place, "01_noise", "--students", str(count), "-o", zipped)
         run(*course, "collect", zipped, "--to", place)
         start = time.perf_counter()
         run(*course, "grade", place, "--jobs", "2")

@@ -22,9 +22,10 @@ from course_lib import judge, sampling, world
 from course_lib.artist import noises
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
-from course_lib.teaching import augmenting, copying
-from course_lib.teaching.experiments import FRESH, LIBRARY, caption_keys
 from course_lib.training import Step, train
+from course_tools.recipes import augmentation, copies
+from course_tools.recipes.judge import FRESH
+from course_tools.recipes.run import LIBRARY, caption_keys
 
 RESULTS = ROOT / "benchmarks/results/lessons.json"
 SEEDS = (0, 1, 2)
@@ -64,12 +65,12 @@ LESSONS = {
         {"steps": 8, "order": 2, "guidance": 2.0},
     ),
     "6, few pictures": Lesson(
-        augmenting.SMALL, LIBRARY, 24, LIBRARY * 32,
+        augmentation.SMALL, LIBRARY, 24, LIBRARY * 32,
         {"steps": 400, "batch": 16, "learning_rate": 4e-3, "amounts": "bell"}, {"steps": 8, "order": 2}, start=0.3,
     ),
     "8, many pictures": Lesson(
-        copying.MODEL, [copying.SCENE], 4096, [copying.SCENE] * 256,
-        {"steps": copying.STEPS} | copying.TRAINING, {"steps": 12, "order": 2},
+        copies.MODEL, [copies.SCENE], 4096, [copies.SCENE] * 256,
+        {"steps": copies.STEPS} | copies.TRAINING, {"steps": 12, "order": 2},
     ),
 }  # fmt: skip
 AS_IT_WAS = "as it was"

@@ -13,8 +13,8 @@ from benchmarks.growth import ROOT
 from benchmarks.task import machine
 from course_lib import judge, world
 from course_lib.artist import Artist, shipped_artist
-from course_lib.teaching.build import write_beside
-from course_lib.teaching.judging import FRESH
+from course_tools.files import write_beside
+from course_tools.recipes.judge import FRESH
 
 RESULTS = ROOT / "benchmarks/results/solvers.json"
 KNOWN, EACH = 1_000, 8  # drawings of known scenes, and of each scene that was held out

@@ -21,7 +21,7 @@ from benchmarks.systems import SIZES, SYSTEMS, VARIANTS, System
 from benchmarks.task import Training, machine
 from course_lib import words, world
 from course_lib.models import parameter_count
-from course_lib.teaching.bench import matrix_rate, peak_memory_mb
+from course_tools.bench import matrix_rate, peak_memory_mb
 
 RESULTS = records.RESULTS.with_name("steps.json")
 TURNS = 12

@@ -24,9 +24,9 @@ from benchmarks.records import Record, Spec
 from benchmarks.systems import System
 from course_lib import judge, training, words, world
 from course_lib.models import parameter_count
-from course_lib.teaching.bench import peak_memory_mb
-from course_lib.teaching.judging import FRESH
-from course_lib.teaching.train import FIRST_SEED
+from course_tools.bench import peak_memory_mb
+from course_tools.recipes.judge import FRESH
+from course_tools.recipes.run import FIRST_SEED
 
 RENDERS = 180  # of each seen scene: 23,940 pictures
 WARM_UP = 20  # steps, as in `training.schedule`

@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import sampling, training, words, world
+from .checkpoints import SHIPPED
 from .errors import CourseError
-from .files import SHIPPED
 from .models import Denoiser
 
 TOGETHER = 64  # pictures drawn at once; more would need more memory and gain no time

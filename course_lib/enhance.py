@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import sampling, training
+from .checkpoints import SHIPPED, read
 from .errors import CourseError
-from .files import SHIPPED, read
 from .judge import Judge
 from .models import Denoiser
 from .noise import blend, noise_like

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .checkpoints import SHIPPED, read
 from .errors import CourseError
-from .files import SHIPPED, read
+from .pictures import Figure, show
 from .training import fill
 
 NONE = "none of these"
@@ -215,3 +216,27 @@ def shipped_judge(path: Path | str = SHIPPED / "judge.safetensors") -> Judge:
         raise CourseError(f"{path} holds no judge; `course train judge` makes it again.") from error
     fill(judge, tensors, path)
     return judge.eval()
+
+
+def neighbours(drawing: Tensor, known: Tensor, *, about: str, count: int = 5) -> Figure:
+    """A drawing and its nearest known pictures with their distances; under each of them the difference.
+
+    drawing: (3, H, W) in [-1, 1].  known: (N, 3, H, W), of which the `count` nearest are shown, or all if they are
+    fewer.  Distances are the root mean square over the pixels.  In a difference grey means none, and lighter that the
+    drawing is lighter there; it is halved, so that any fits between black and white.
+    """
+    distances, numbers = nearest(drawing[None], known, count=min(count, len(known)))
+    near = known[numbers[0]]
+    differences = (drawing - near) / 2
+    nothing = torch.zeros_like(drawing)[None]
+    return show(
+        [drawing[None], near, nothing, differences],
+        labels=[
+            "the drawing",
+            *(f"{place}. of {len(known):,}\n{far:.3f} away" for place, far in enumerate(distances[0].tolist(), 1)),
+            "no difference",
+            *["difference"] * len(near),
+        ],
+        columns=1 + len(near),
+        about=about,
+    )

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import processes
+from . import distributed
+from .checkpoints import read, store
 from .errors import CourseError
-from .files import read, store
 from .models import Denoiser
 from .noise import blend
 from .optimizers import optimizers_of
@@ -94,9 +94,9 @@ def train(
         raise CourseError(f"Amounts are drawn {' or '.join(map(repr, AMOUNTS))}, not {amounts!r}.")
     if averaged is not None and averaged.config != model.config:
         raise CourseError("The averaged model must be of the same make as the model; copy.deepcopy(model) gives one.")
-    if batch % processes.share()[1]:
+    if batch % distributed.share()[1]:
         raise CourseError(
-            f"A batch of {batch} pictures can't be shared evenly by {processes.share()[1]} processes: "
+            f"A batch of {batch} pictures can't be shared evenly by {distributed.share()[1]} processes: "
             "start a number of them that divides it."
         )
     recipe = {
@@ -118,13 +118,13 @@ def train(
         done = resume(Path(checkpoint), model, optimizers, recipe, averaged=averaged)
     elif averaged is not None:
         averaged.load_state_dict(model.state_dict())
-    processes.agree(done, f"checkpoint {checkpoint}")
+    distributed.agree(done, f"checkpoint {checkpoint}")
     height, width = pictures[torch.tensor([0])].shape[2:]
-    mine = batch // processes.share()[1]
+    mine = batch // distributed.share()[1]
     small = mine * height * width // model.fold**2 * model.widths[0] <= SMALL_STEP
     device = next(model.parameters()).device
     model.train()
-    asked = processes.shared(model)
+    asked = distributed.shared(model)
     if compiled:
         asked = torch.compile(asked)
     for number in range(done + 1, steps + 1):
@@ -135,7 +135,7 @@ def train(
             with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
                 loss = loss_at(
                     asked, pictures, batch=batch, generator=generator, keys=keys, drop_key=drop_key, amounts=amounts,
-                    share=processes.share(),
+                    share=distributed.share(),
                 )  # fmt: skip
             model.zero_grad()
             loss.backward()
@@ -148,7 +148,7 @@ def train(
             extra = optimizer_tensors(model, optimizers)
             extra |= {} if averaged is None else weights(averaged, "averaged")
             save(model, checkpoint, recipe=recipe | {"step": number}, extra=extra)
-        yield Step(number, processes.mean(loss).item())
+        yield Step(number, distributed.mean(loss).item())
     model.eval()
 
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from . import world
+from .checkpoints import SHIPPED as FOLDER
+from .checkpoints import read, store
 from .errors import CourseError
-from .files import SHIPPED as FOLDER
-from .files import read, store
 
 Question = tuple[str, str, str, str]  # start, minus, plus, and the answer: queen - female + male = king
 

@@ -20,10 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import course_lib  # noqa: E402 (found by the line above)
-from course_lib.teaching import publishing  # noqa: E402
-from course_lib.teaching.build import notebook_text, write_beside  # noqa: E402
+from course_tools.files import write_beside  # noqa: E402
+from course_tools.notebooks import release  # noqa: E402
+from course_tools.notebooks.lesson import notebook_text  # noqa: E402
 
-RELEASE = publishing.release(ROOT)  # Sphinx has a setting of the function's name
+RELEASE = release.release(ROOT)  # Sphinx has a setting of the function's name
 
 project = "What Are AI Art Models?"
 author = "The course's contributors"

@@ -9,8 +9,8 @@ from torch import Tensor
 from course_lib import artist, words, world
 from course_lib.models import Denoiser
 from course_lib.optimizers import optimizers_of
-from course_lib.teaching.train import MODEL
 from course_lib.training import loss_at
+from course_tools.recipes.draw import MODEL
 
 from . import DROP_KEY, KEY, TUNED, System
 

@@ -31,7 +31,7 @@
 # no network. A GPU is used if there is one.*
 
 # %%
-from course_lib import checks, files, judge, training, words, world
+from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import noises, shipped_artist
 from course_lib.models import Denoiser, parameter_count
 from course_lib.pictures import show, table
@@ -603,7 +603,7 @@ def spread(runs, figure):
     )
 
 
-drawn, figures = files.shipped("order")
+drawn, figures = checkpoints.shipped("order")
 ways = ("words in their places", "words in a bag")
 white_on_black = [world.parse(caption) for caption in figures["captions"] for _ in range(8)]
 ours = artist.draw_each(white_on_black, seed=2)
@@ -642,7 +642,7 @@ show(
 # pictures, all told.
 
 # %%
-drawn, figures = files.shipped("library")
+drawn, figures = checkpoints.shipped("library")
 kinds = ("one keyed model", "library of specialists")
 table(
     [
@@ -685,7 +685,7 @@ show(
 # three places. Then both were asked for Maine coons on Mars, which neither had seen.
 
 # %%
-drawn, figures = files.shipped("sharing")
+drawn, figures = checkpoints.shipped("sharing")
 places = ("in one place", "in three places")
 table(
     [
@@ -756,7 +756,7 @@ print(
     f"The shipped model on {len(held_out)} captions it never saw: {scores['drawn, never seen']['all']:.2f} right; "
     f"real pictures {scores['real pictures of the same']['all']:.2f}, noise {scores['noise']['all']:.2f}."
 )
-_, figures = files.shipped("library")
+_, figures = checkpoints.shipped("library")
 print(
     f"One keyed model {spread(figures['one keyed model'], 'all')} right, a library of specialists "
     f"{spread(figures['library of specialists'], 'all')}."

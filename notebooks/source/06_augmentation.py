@@ -31,7 +31,7 @@
 # no network.*
 
 # %%
-from course_lib import augment, checks, enhance, files, judge, words, world
+from course_lib import augment, checks, enhance, checkpoints, judge, words, world
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
@@ -562,7 +562,7 @@ show(
 # First, as above: each model finishes 512 fresh pictures that are three tenths noise. How far is the result from the picture under the noise?
 
 # %%
-saved, figures = files.shipped("augmentation")
+saved, figures = checkpoints.shipped("augmentation")
 sizes = sorted({run["pictures"] for run in figures["with"]})
 
 
@@ -728,7 +728,7 @@ table(
 # seeds, had to say what each drawing comes nearest to (`course train style`).
 
 # %%
-saved, styles = files.shipped("style")
+saved, styles = checkpoints.shipped("style")
 minutes = styles["seconds"] / 60
 print(f"{styles['steps']:,} steps, and the judge's training: {minutes:.0f} minutes.")
 table(

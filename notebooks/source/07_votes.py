@@ -30,13 +30,13 @@
 # *About {{minutes}} minutes with the exercises. *Run All* takes {{run_time}} on two CPU cores, and needs no network.*
 
 # %%
-from course_lib import checks, files, judge, training, words, world
+from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import shipped_artist
 from course_lib.pictures import chart, show, table
 from course_lib.votes import Crowd, Votes, statistics
 from course_lib.votes import compared, learn_taste, thumbnails
 from course_lib.votes import best_of, diversity, effective_count, reweighted
-from course_lib.votes_gallery import vote_gallery
+from course_lib.votes import vote_gallery
 
 import copy
 import dataclasses
@@ -44,7 +44,7 @@ import torch
 from statistics import mean, stdev
 
 # %% image="voted"
-saved, story = files.shipped("votes")
+saved, story = checkpoints.shipped("votes")
 before, after = saved["before"][::2], saved["the best of its own"][::2]
 show(
     torch.cat([before, after]),
@@ -595,7 +595,7 @@ show(
 # 30 % of the pictures have the caption of another picture; and one has few pictures. `course train captions` makes the runs again.
 
 # %%
-drawn, figures = files.shipped("captions")
+drawn, figures = checkpoints.shipped("captions")
 kinds = list(figures["pictures of each"])
 print(*zip(figures["captions"][:4], figures["coarse"][:4], strict=True), sep="\n")
 

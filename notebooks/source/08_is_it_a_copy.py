@@ -31,14 +31,14 @@
 # no network.*
 
 # %%
-from course_lib import checks, files, judge, world
+from course_lib import checks, checkpoints, judge, world
 from course_lib.artist import noises, shipped_artist
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
-from course_lib.neighbours import neighbours
+from course_lib.judge import neighbours
 from course_lib.pictures import chart, example_photo, load_photo, show, table, to_pixels
 from course_lib.sampling import walk
-from course_lib.size_calculator import calculation, size_calculator
+from course_lib.sizes import calculation, size_calculator
 from course_lib.sizes import Bytes, CopyArithmetic, in_two_bytes, model_size, picture_size
 from course_lib.training import train
 from course_lib.widgets import slider
@@ -53,7 +53,7 @@ from statistics import mean, stdev
 from tqdm.auto import tqdm
 
 # %% image="copies"
-saved, recipe = files.shipped("copies")
+saved, recipe = checkpoints.shipped("copies")
 scene = world.parse(recipe["caption"])
 # The pictures of this caption that lesson 0's model learned from are made again from their seeds.
 artist, captions, each = shipped_artist(), world.seen_scenes(), 480

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from course_lib.teaching import in_the_browser
-from tests.built_site import built_site
-from tests.serving import CHROMIUM
+from course_tools.notebooks import export_onnx
+from tests.support.built_site import built_site
+from tests.support.serving import CHROMIUM
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def site(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(built_site(checkout), out)
     for path in (checkout / "build/live").glob("ort*"):
         shutil.copy(path, out / "_static")
-    in_the_browser.export(out / "_static")
+    export_onnx.export(out / "_static")
     return out
 
 

@@ -10,10 +10,10 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page
 
-from course_lib.teaching.grading import grade
-from tests.classroom import LESSON, hand_in, make_course, read
-from tests.make_class import filled, solutions_of
-from tests.serving import serving
+from course_tools.classroom.grade import grade
+from tests.support.classroom import LESSON, hand_in, make_course, read
+from tests.support.make_class import filled, solutions_of
+from tests.support.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox]
 

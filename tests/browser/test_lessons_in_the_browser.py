@@ -22,8 +22,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.needed_cells import WIDGETS, with_calls_of
-from tests.serving import Lab, outside_make, serving
+from tests.support.needed_cells import WIDGETS, with_calls_of
+from tests.support.serving import Lab, outside_make, serving
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +98,7 @@ def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     question = ["make", "--question", ".venv/.lab"]
     if subprocess.run(question, cwd=copy, env=outside_make(), capture_output=True).returncode:
         # Not made by make, or not of these requirements: the same command without what make would install first.
-        command = [sys.executable, "-m", "course_lib.cli", "lab", *arguments.split()]
+        command = [sys.executable, "-m", "course_tools.cli", "lab", *arguments.split()]
         more["PYTHONPATH"] = str(checkout)
     with serving(command, copy, more) as lab:
         yield lab

@@ -1,0 +1,392 @@
+"""`course collect`: what an LMS gives, a folder or a zip of files named by student, laid out for nbgrader."""
+
+import csv
+import hashlib
+import io
+import os
+import re
+import shutil
+import stat
+import unicodedata
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib.errors import CourseError
+from course_tools.classroom.repair import Repaired, repair
+from course_tools.files import printable, replace_folder, write_beside
+from course_tools.notebooks.lesson import notebook_text
+
+LARGEST_FILE = 150_000_000  # bytes of a notebook or a student's zip; one with 100 MB of outputs goes through
+LARGEST_ZIP = 2**30  # bytes that a zip may hold unpacked, or 200 times its own size if that is more
+REPORT = "collect-report"
+
+# What the LMS puts before a file's name, or makes the name of a folder.
+# Moodle: "Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", or a folder of that name up to "file_".
+_MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
+# Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb", always a file, never in a folder of the student's.
+_CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
+_AGAIN = re.compile(
+    r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I
+)  # "Copy of x", "x (1)", "x-Copy1", "x-1"
+_JUNK = re.compile(r"__MACOSX|\.DS_Store|\._.*|\.ipynb_checkpoints|Thumbs\.db|desktop\.ini")
+
+
+@dataclass
+class Row:
+    """What became of one file, in the report."""
+
+    file: str
+    student: str = ""
+    lesson: str = ""
+    status: str = ""  # laid out, unchanged, laid out anew, set aside, refused, left out
+    done: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """All rows, in the order of the students."""
+
+    rows: Sequence[Row]
+
+    @property
+    def without(self) -> list[str]:
+        """The students of whom nothing is laid out."""
+        there = {row.student for row in self.rows if row.status in ("laid out", "laid out anew", "unchanged")}
+        return sorted({row.student for row in self.rows if row.student} - there)
+
+    def __str__(self) -> str:
+        counts = Counter(row.status for row in self.rows)
+        students = {row.student for row in self.rows if row.student}
+        told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
+        lines = [f"{len(self.rows)} files of {len(students)} students: {told}."]
+        if self.without:
+            lines.append(f"Nothing can be graded of: {', '.join(self.without)}.")
+        for row in self.rows:
+            who = f"{row.student}, {row.lesson}" if row.lesson else row.student or "nobody"
+            about = [f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.done)]
+            lines += ["", *map(_on_a_line, about)]
+        return "\n".join(lines) + "\n"
+
+    def as_csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["student", "lesson", "status", "file", "what was done"])
+        for row in self.rows:
+            cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.done)))]
+            # A spreadsheet would take such a cell for a formula, and students choose their files' names.
+            writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
+        return text.getvalue()
+
+
+def _on_a_line(text: str) -> str:
+    return printable(text).replace("\n", "�")
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that was handed in: where, when (seconds, or none), and how to read it, which may raise CourseError."""
+
+    path: PurePosixPath
+    time: float
+    read: Callable[[], bytes]
+
+
+def collect(source: Path, course: Path, *, students: str = "") -> Collected:
+    """Lay out the notebooks in the folder or zip `source` as `submitted/STUDENT/LESSON/LESSON.ipynb` in `course`.
+
+    students: a regular expression with a group `student`, searched in each path, where the patterns of Moodle and
+    Canvas, a folder for each student and a file for each student don't tell whose it is.
+    What was handed in is kept in `originals/STUDENT`, byte for byte.  A student's lesson is laid out whole or not at
+    all; a file that can't be used is told of in the report (collect-report.txt and .csv) and stops nobody else's.
+    Raises CourseError if there is nothing to collect, or no lesson is assigned in `course`.
+    """
+    source, course = source.resolve(), course.resolve()
+    releases = _releases(course)
+    if source.is_relative_to(course):
+        raise CourseError(f"{source} lies inside the course directory; collect from a folder or a zip outside it.")
+    rows: list[Row] = []
+    handed_in: dict[str, list[tuple[Row, _File]]] = defaultdict(list)
+    files = [file for file in _files(source) if not any(_JUNK.fullmatch(part) for part in file.path.parts)]
+    if not files:
+        raise CourseError(f"{source} holds no file.")
+    names = _students([file.path for file in files], _pattern(students), source.stem, set(releases))
+    for file, student in zip(files, names, strict=True):
+        row = Row(str(file.path), student)
+        rows.append(row)
+        if not student:
+            row.status, row.done = "refused", ["its path does not tell whose it is; see --students"]
+        else:
+            handed_in[student].append((row, file))
+    for student, theirs in sorted(handed_in.items()):
+        rows += _collect_student(student, theirs, course, releases)
+    rows.sort(key=lambda row: (row.student, row.file))
+    collected = Collected(rows)
+    write_beside(course / f"{REPORT}.txt", str(collected))
+    write_beside(course / f"{REPORT}.csv", collected.as_csv())
+    return collected
+
+
+def _releases(course: Path) -> dict[str, NotebookNode]:
+    paths = sorted(course.glob("release/*/*.ipynb"))
+    found = {path.stem: nbformat.read(path, as_version=4) for path in paths if path.stem == path.parent.name}
+    if not found:
+        raise CourseError(f"no lesson is assigned in {course}; begin with `course assign LESSON --to {course}`.")
+    return found
+
+
+# --- One student ------------------------------------------------------------------------------------------------------
+
+
+def _collect_student(
+    student: str, theirs: Sequence[tuple[Row, _File]], course: Path, releases: Mapping[str, NotebookNode]
+) -> list[Row]:
+    """Lay out what one student handed in, and fill in the rows; returns a row more for each file found in a zip."""
+    more: list[Row] = []
+    found: dict[str, list[tuple[Row, _File, Repaired]]] = defaultdict(list)
+    for row, outer in theirs:
+        try:
+            inner = _inside(outer)
+        except CourseError as error:
+            row.status, row.done = "refused", [str(error)]
+            continue
+        for number, file in enumerate(inner):
+            told = row
+            if number:
+                told = Row(str(file.path), student)
+                more.append(told)
+            told.file = str(file.path)
+            if file.path.suffix.lower() != ".ipynb":
+                told.status, told.done = "left out", ["it is not a notebook"]
+                continue
+            try:
+                data = file.read()
+                _keep(course / "originals" / student, file.path.name, data)
+                repaired = repair(data, releases)
+            except CourseError as error:
+                told.status, told.done = "refused", [str(error)]
+                continue
+            except Exception as error:  # whatever is wrong with one notebook, the others are laid out
+                told.status, told.done = "refused", [f"it could not be repaired ({type(error).__name__}: {error})"]
+                continue
+            told.lesson, told.done = repaired.lesson, list(repaired.done)
+            found[repaired.lesson].append((told, file, repaired))
+    for lesson, several in found.items():
+        several.sort(key=lambda item: (item[1].time, _attempt(item[1].path.stem), str(item[1].path)))
+        *older, (row, file, repaired) = several
+        for other, _, _ in older:
+            other.status = "set aside"
+            other.done.insert(0, f"{row.file} is newer, and counts")
+        row.status = _lay_out(course / "submitted" / student / lesson, repaired, file.time)
+    return more
+
+
+def _lay_out(place: Path, repaired: Repaired, time: float) -> str:
+    text = notebook_text(repaired.notebook)
+    notebook = place / f"{place.name}.ipynb"
+    there = notebook.exists()
+    if there and notebook.read_bytes() == text.encode():
+        return "unchanged"
+    part = place.with_name(f".{place.name}.part")  # nbgrader does not see names with a dot
+    shutil.rmtree(part, ignore_errors=True)
+    when = datetime.fromtimestamp(time, UTC) if time else datetime.now(UTC)
+    write_beside(part / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S UTC\n"))  # nbgrader's own file
+    write_beside(part / notebook.name, text)
+    replace_folder(part, place)
+    return "laid out anew" if there else "laid out"
+
+
+def _keep(folder: Path, name: str, data: bytes) -> None:
+    """Keep a file as it was handed in; the digest tells two of one name apart."""
+    safe = re.sub(r"[^\w. ()-]", "_", unicodedata.normalize("NFC", name))[-80:]
+    path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}-{safe}"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(data)
+        os.replace(part, path)
+
+
+def _attempt(stem: str) -> int:
+    """Which copy a file is, by the number that an LMS or a browser puts behind its name."""
+    found = re.search(r"(?:\((\d+)\)|-(?:copy)?(\d+))$", stem, re.I)
+    return int(next(filter(None, found.groups()))[:9]) if found else 0
+
+
+# --- Files and archives -----------------------------------------------------------------------------------------------
+
+
+def _files(source: Path) -> Iterator[_File]:
+    if source.is_dir():
+        for folder, folders, names in os.walk(source):
+            folders.sort()
+            for name in sorted([*names, *(name for name in folders if Path(folder, name).is_symlink())]):
+                path = Path(folder, name)
+                told = path.lstat()
+                yield _File(PurePosixPath(path.relative_to(source)), told.st_mtime, _reader(path, told))
+    elif source.is_file():
+        try:
+            yield from _entries(zipfile.ZipFile(source), PurePosixPath(), source.stat().st_size)
+        except Exception:
+            raise CourseError(f"{source} is no zip that can be read; download it again.") from None
+    else:
+        raise CourseError(f"there is no {source}; name the folder or the zip that the LMS gave you.")
+
+
+def _reader(path: Path, told: os.stat_result) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if not stat.S_ISREG(told.st_mode):
+            raise CourseError("it is a link or a device, not a file; links are not followed")
+        if told.st_size > LARGEST_FILE:
+            raise CourseError(f"it has {told.st_size / 1e6:.0f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are read")
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CourseError(f"it can't be read: {error.strerror}") from None
+
+    return read
+
+
+def _inside(file: _File) -> list[_File]:
+    """The file, or what lies in it if a student handed in a zip: its notebooks."""
+    if file.path.suffix.lower() != ".zip":
+        return [file]
+    data = file.read()
+    try:
+        entries = list(_entries(zipfile.ZipFile(io.BytesIO(data)), file.path, len(data)))
+    except Exception:  # zipfile has many: for a name that is not UTF-8, a version that it does not know, ...
+        raise CourseError("it is no zip that can be read") from None
+    notebooks = [
+        entry
+        for entry in entries
+        if entry.path.suffix.lower() == ".ipynb" and not any(_JUNK.fullmatch(part) for part in entry.path.parts)
+    ]
+    if not notebooks:
+        raise CourseError("there is no notebook in it")
+    return notebooks[:20]
+
+
+def _entries(archive: zipfile.ZipFile, above: PurePosixPath, size: int) -> Iterator[_File]:
+    left = [max(LARGEST_ZIP, 200 * size)]
+    for entry in archive.infolist():
+        if not entry.is_dir():
+            name = _entry_name(entry)
+            try:
+                time = datetime(*entry.date_time).timestamp()  # a zip's times are local
+            except ValueError:
+                time = 0.0
+            yield _File(above / name.lstrip("/"), time, _unpacker(archive, entry, name, left))
+
+
+def _entry_name(entry: zipfile.ZipInfo) -> str:
+    """The name of a file in a zip; some programs write it in UTF-8 and don't say so."""
+    if not entry.flag_bits & 0x800:
+        try:
+            return entry.filename.encode("cp437").decode("utf-8")
+        except (UnicodeEncodeError, UnicodeDecodeError):
+            pass
+    return entry.filename
+
+
+def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, left: list[int]) -> Callable[[], bytes]:
+    def read() -> bytes:
+        parts = re.split(r"[/\\]", name)
+        if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+            raise CourseError("its path leads out of the zip; nothing of it was read")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise CourseError("it is a link, not a file; links are not followed")
+        if entry.flag_bits & 1:
+            raise CourseError("it is locked with a password")
+        try:
+            with archive.open(entry) as stream:  # what it says of its size may be a lie
+                data = stream.read(min(LARGEST_FILE, left[0]) + 1)
+        except Exception:  # of zipfile, or of what unpacks
+            raise CourseError("this part of the zip is damaged") from None
+        left[0] -= len(data)
+        if len(data) > LARGEST_FILE:
+            raise CourseError(f"it unpacks to more than {LARGEST_FILE / 1e6:.0f} MB")
+        if left[0] < 0:
+            raise CourseError("the zip unpacks to more than a class can have handed in; ask for its files one by one")
+        return data
+
+    return read
+
+
+# --- Whose it is ------------------------------------------------------------------------------------------------------
+
+
+def _pattern(students: str) -> re.Pattern[str] | None:
+    try:
+        pattern = re.compile(students) if students else None
+    except re.error as error:
+        raise CourseError(f"--students is no regular expression: {error}.") from None
+    if pattern and "student" not in pattern.groupindex:
+        raise CourseError("--students has no group (?P<student>...), which says what part of a path is the student.")
+    return pattern
+
+
+def _students(
+    paths: Sequence[PurePosixPath], pattern: re.Pattern[str] | None, archive: str, lessons: set[str]
+) -> list[str]:
+    """Whose each file is, "" where its path does not tell; two students never get one name."""
+    inner = [_own_part(path, lessons) for path in paths]
+    # A folder that all lie in is the download's own, unless the LMS made it for one student, or there is but one file:
+    # then it may be the student's.
+    while all(len(parts) > 1 for parts in inner) and len({parts[0] for parts in inner}) == 1:
+        if _MOODLE.fullmatch(inner[0][0]) or (len(inner) == 1 and inner[0][0] != archive):
+            break
+        inner = [parts[1:] for parts in inner]
+    told = [_student(path, parts, pattern, lessons) for path, parts in zip(paths, inner, strict=True)]
+    same = defaultdict(set)
+    for name, number in told:
+        same[_as_name(name, number).casefold()].add((name, number))
+    return [
+        _as_name(name, number, apart=len(same[_as_name(name, number).casefold()]) > 1) if name else ""
+        for name, number in told
+    ]
+
+
+def _own_part(path: PurePosixPath, lessons: set[str]) -> list[str]:
+    """The parts of a path without folders that are named after a lesson, and those that lead out."""
+    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
+    return [*(part for part in parts[:-1] if part not in lessons and part not in ("..", "/")), parts[-1]]
+
+
+def _student(
+    path: PurePosixPath, parts: Sequence[str], pattern: re.Pattern[str] | None, lessons: set[str]
+) -> tuple[str, str]:
+    """A student's name, and the number that the LMS gives them, if any."""
+    if pattern:
+        found = pattern.search(unicodedata.normalize("NFC", str(path)))
+        return (found["student"] or "", "") if found else ("", "")
+    # A file in a student's folder may have any name: that one tells nothing.
+    patterns = [_MOODLE] if len(parts) > 1 else [_MOODLE, _CANVAS]
+    told = (lms.fullmatch(part) for part in parts[:-1] or parts for lms in patterns)
+    if found := next(filter(None, told), None):
+        return found["student"], found["number"]
+    if len(parts) > 1:
+        return parts[0], ""
+    stem = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.I)
+    for lesson in sorted(lessons, key=len, reverse=True):
+        stem = re.sub(re.escape(lesson), " ", stem, flags=re.I)
+    stem = _AGAIN.sub(" ", stem).strip(" _-.")
+    if not stem and len(path.parts) > 1:
+        return unicodedata.normalize("NFC", path.parts[-2]), ""
+    return stem, ""
+
+
+def _as_name(name: str, number: str, *, apart: bool = False) -> str:
+    """A name that serves as a folder's: letters of any script and digits, the rest as "_"."""
+    safe = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:60]
+    if not safe and name:
+        safe = "student"
+        apart = True
+    if apart:
+        safe += "-" + hashlib.sha256(f"{name}\n{number}".encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{safe}_{number}" if number else safe

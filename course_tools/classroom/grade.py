@@ -1,0 +1,165 @@
+"""Grades a class without trusting what it handed in: `course grade COURSE_DIR`.
+
+For each submission the judge, out here, asks the functions inside a sandbox (`sandbox.py`) what the lesson's own checks
+ask, with the lesson's inputs and with those of the hidden tests that `course assign` drew.  What it finds goes into
+nbgrader's gradebook; feedback is nbgrader's.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import CourseError
+from course_tools.classroom.feedback import Finding, harmless
+from course_tools.classroom.gradebook import Course, Work
+from course_tools.classroom.report import as_csv, draw, summary
+from course_tools.classroom.sandbox import Sandbox, missing
+from course_tools.files import printable, write_beside
+
+UNSAFE = (
+    "With --no-sandbox the submissions run as you, on this machine: they can read, change and delete your files, the "
+    "gradebook too, and use the network.  Time and memory are still limited, and points still come from the judge's "
+    "own process.  Do this only in a machine made for it, that you can throw away."
+)
+_OTHER = "It is right for the inputs in the lesson, but not for others."
+
+
+def grade(
+    folder: Path,
+    *,
+    jobs: int = 1,
+    isolated: bool = True,
+    scheduler: str | None = None,
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Grade everything below `submitted/` that is not graded yet, and write feedback, grades.csv and grades.png.
+
+    jobs: how many submissions at once on this machine.  scheduler: the address of a dask.distributed scheduler, say
+    tcp://10.0.0.1:8786, whose workers judge instead; gradebook and files stay with this process.
+    Returns the rows of grades.csv.  Killed at any moment, it goes on where it was when it is called again.
+    Raises CourseError if this is no course directory, or if submissions can't be run here.
+    """
+    course = Course(folder)
+    if isolated and scheduler is None and (why := missing()) is not None:
+        raise CourseError(f"{why} Without it, --no-sandbox would run them as you.")
+    if not isolated:
+        say(UNSAFE)
+    found = course.submissions()
+    if not found:
+        raise CourseError(f"there is no notebook of a known lesson in {course.submitted}; run `course collect` first.")
+    waiting = []
+    for student, lesson in found:
+        state = course.state(student, lesson)
+        if state.get("digest") != course.digest(student, lesson):
+            waiting.append((student, lesson))
+        elif not state.get("entered"):  # killed between the two
+            course.enter(student, lesson, state)
+    say(f"{len(found)} submissions, {len(found) - len(waiting)} of them graded before.")
+    works = (course.work(student, lesson, isolated=isolated) for student, lesson in waiting)
+    for number, (work, findings, seconds) in enumerate(_all_judged(works, jobs, scheduler), start=1):
+        state = {"digest": work.digest, "findings": {name: asdict(one) for name, one in findings.items()}}
+        course.keep(work.student, work.lesson, state)
+        course.enter(work.student, work.lesson, state)
+        score, most, by_hand = course.points(work.student, work.lesson)
+        hand = ", the rest by hand" if by_hand else ""
+        points = f"{score:g} of {most:g}{hand}"
+        say(f"{number}/{len(waiting)} {printable(work.student)} {work.lesson}: {points}, {seconds:.1f} s")
+    course.write_feedback(found, say)
+    rows = course.rows(found)
+    write_beside(course.root / "grades.csv", as_csv(rows))
+    failed = course.most_failed(found)
+    for line in summary(rows, failed):
+        say(line)
+    draw(rows, failed, course.root / "grades.png")
+    return rows
+
+
+# --- Judging: in a process that never runs a line of the submission --------------------------------------------------
+
+
+def judged(work: Work) -> dict[str, Finding]:
+    """What the checks find of each exercise.  Raises SandboxError if the sandbox itself does not work."""
+    os.environ.pop("NBGRADER_EXECUTION", None)  # by which a check raises what it found
+    with Sandbox(work.limits, isolated=work.isolated) as box:
+        return {name: _finding(box, work, name) for name in work.exercises}
+
+
+def _finding(box: Sandbox, work: Work, name: str) -> Finding:
+    from course_lib import checks
+
+    check = getattr(checks, name)
+    with box.function(name, work.cells, work.homes.get(name, ())) as function:
+        for seed in (0, *work.exercises[name]):
+            try:
+                verdict = check(function, seed=seed)
+                passed, said = verdict.passed, repr(verdict)
+            except Exception as error:  # an answer of a kind that no one thought of
+                passed, said = (
+                    False,
+                    f"Not yet. The check can't read what your function gives back ({type(error).__name__}).",
+                )
+            if not passed:
+                return Finding(False, harmless(said) if seed == 0 else _OTHER)
+    return Finding(True, "Passed.")
+
+
+def _timed(work: Work) -> tuple[dict[str, Finding], float]:
+    start = time.monotonic()
+    return judged(work), time.monotonic() - start
+
+
+def _all_judged(
+    works: Iterator[Work], jobs: int, scheduler: str | None
+) -> Iterator[tuple[Work, dict[str, Finding], float]]:
+    """Each submission with what was found, as they are done; no more than is needed is read ahead."""
+    if scheduler is not None:
+        with _cluster(scheduler) as client:
+            workers = sum(client.nthreads().values())
+            # A worker that is lost took nothing with it: what it judged is judged by another.
+            yield from _through(client.get_executor(pure=False, retries=3), works, 2 * max(1, workers))
+    elif jobs == 1:
+        for work in works:
+            yield work, *_timed(work)
+    else:
+        # A new Python for each: a process that was forked from one with threads may hang.
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
+        try:
+            yield from _through(pool, works, 2 * jobs)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cluster(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise CourseError('--scheduler needs dask.distributed: python -m pip install "course_lib[cluster]".') from None
+    try:
+        return Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError):
+        raise CourseError(
+            f"no scheduler answers at {address}: start one with `dask scheduler`, and its workers."
+        ) from None
+
+
+def _through(pool: Executor, works: Iterator[Work], ahead: int) -> Iterator[tuple[Work, dict[str, Finding], float]]:
+    running: dict[Future[Any], Work] = {}
+    for work in works:
+        running[pool.submit(_timed, work)] = work
+        while len(running) >= ahead:
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(done), *done.result()
+    while running:
+        for done in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(done), *done.result()
+
+
+def _end_with_parent() -> None:
+    from course_tools.classroom.worker import die_with_parent
+
+    die_with_parent()

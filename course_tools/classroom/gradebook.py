@@ -1,0 +1,273 @@
+"""The course directory: what was handed in, what was found of it, and nbgrader's gradebook."""
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib.errors import CourseError
+from course_tools.classroom.feedback import TOGETHER, Finding, shown
+from course_tools.classroom.sandbox import Limits
+from course_tools.classroom.submission import cells_of, hidden_seeds
+from course_tools.files import write_beside
+from course_tools.notebooks.lesson import notebook_text
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the judge has to know of one submission: plain data, so that it can go to another machine."""
+
+    student: str
+    lesson: str
+    digest: str  # of the file, the inputs and the limits: what was judged once by it is not judged again
+    exercises: Mapping[str, tuple[int, ...]]  # for each the seeds of its hidden tests
+    cells: tuple[str, ...]  # the sources of the code cells
+    homes: Mapping[str, tuple[int, ...]]  # for each exercise the numbers of the cells made for it
+    limits: Limits
+    isolated: bool
+
+
+@dataclass
+class Part:
+    """A cell of the gradebook that gives points: an exercise with a check, or an answer that a person grades."""
+
+    cell: str  # the grade_id that has the points
+    name: str  # of the exercise
+    points: float
+    by_hand: bool
+    seeds: tuple[int, ...]  # of its hidden tests
+
+
+class Course:
+    """An nbgrader course directory: its submissions, its gradebook, and what this module keeps beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder.resolve()
+        if not (self.root / "gradebook.db").exists():
+            raise CourseError(f"there is no gradebook.db in {folder}; make a course directory with `course assign`.")
+        # nbgrader starts alembic by name.
+        os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)
+        from nbgrader.coursedir import CourseDirectory
+        from traitlets.config.loader import PyFileConfigLoader
+
+        settings = self.root / "nbgrader_config.py"
+        self.config = (
+            PyFileConfigLoader(settings.name, path=str(self.root)).load_config() if settings.exists() else None
+        )
+        self.directory = CourseDirectory(config=self.config)
+        self.directory.root = str(self.root)
+        self.submitted = self.root / self.directory.submitted_directory
+        self.limits = self._limits()
+        self.parts: dict[str, list[Part]] = {}
+        with self.gradebook() as book:
+            for assignment in book.assignments:
+                names = [notebook.name for notebook in assignment.notebooks]
+                if assignment.name in names:
+                    notebook = next(one for one in assignment.notebooks if one.name == assignment.name)
+                    self.parts[assignment.name] = _parts(notebook)
+        self.released = {lesson: self._released(lesson) for lesson in self.parts}
+
+    def gradebook(self) -> Any:
+        from nbgrader.api import Gradebook
+
+        return Gradebook(self.directory.db_url, self.directory.course_id)
+
+    def _limits(self) -> Limits:
+        """The limits of this class, in a file that an instructor may change."""
+        path = self.root / "grading.json"
+        if not path.exists():
+            write_beside(path, json.dumps(asdict(Limits()), indent=1) + "\n")
+        try:
+            return Limits(**{name: int(most) for name, most in json.loads(path.read_text(encoding="utf-8")).items()})
+        except (ValueError, TypeError, AttributeError):
+            raise CourseError(f"{path} can't be read; mend it, or delete it and the usual limits hold.") from None
+
+    def _released(self, lesson: str) -> NotebookNode:
+        path = self.root / self.directory.release_directory / lesson / f"{lesson}.ipynb"
+        try:
+            return nbformat.read(path, as_version=4)
+        except Exception:
+            raise CourseError(f"{path} is missing or no notebook; release it anew with `course assign`.") from None
+
+    # --- What was handed in
+
+    def submissions(self) -> list[tuple[str, str]]:
+        """Student and lesson of each notebook that was handed in.  Links are left out: they may lead anywhere."""
+        found = []
+        for path in sorted(self.submitted.glob("*/*/*.ipynb")):
+            lesson = path.parent.name
+            linked = any(part.is_symlink() for part in (path, path.parent, path.parent.parent))
+            if lesson in self.parts and path.stem == lesson and path.is_file() and not linked:
+                found.append((path.parent.parent.name, lesson))
+        return found
+
+    def path(self, student: str, lesson: str) -> Path:
+        return self.submitted / student / lesson / f"{lesson}.ipynb"
+
+    def digest(self, student: str, lesson: str) -> str:
+        """Of all that a judgement depends on."""
+        seeds = [part.seeds for part in self.parts[lesson]]
+        told = hashlib.sha256(json.dumps([seeds, asdict(self.limits)]).encode())
+        with self.path(student, lesson).open("rb") as file:
+            while some := file.read(2**20):
+                told.update(some)
+        return told.hexdigest()
+
+    def work(self, student: str, lesson: str, *, isolated: bool) -> Work:
+        exercises = {part.name: part.seeds for part in self.parts[lesson] if not part.by_hand}
+        cells = [cell for cell in cells_of(self.path(student, lesson)) if cell["kind"] == "code"]
+        homes = {name: tuple(i for i, cell in enumerate(cells) if cell["id"] == name) for name in exercises}
+        digest, sources = self.digest(student, lesson), tuple(cell["source"] for cell in cells)
+        return Work(student, lesson, digest, exercises, sources, homes, self.limits, isolated)
+
+    # --- What is known of it: a file for each, written whole or not at all
+
+    def _kept(self, student: str, lesson: str) -> Path:
+        return self.root / "graded" / student / f"{lesson}.json"
+
+    def state(self, student: str, lesson: str) -> dict[str, Any]:
+        try:
+            state = json.loads(self._kept(student, lesson).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def keep(self, student: str, lesson: str, state: dict[str, Any]) -> None:
+        write_beside(self._kept(student, lesson), json.dumps(state, indent=1) + "\n")
+
+    def enter(self, student: str, lesson: str, state: dict[str, Any]) -> None:
+        """Enter into the gradebook what was found; twice is as once."""
+        findings = {name: Finding(**one) for name, one in state["findings"].items()}
+        answers = self._write_autograded(student, lesson, findings)
+        time_of = self.directory.get_existing_timestamp(str(self.path(student, lesson).parent))
+        with self.gradebook() as book, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of nbgrader's own way with its database
+            book.update_or_create_student(student)
+            book.update_or_create_submission(lesson, student, **({"timestamp": time_of} if time_of else {}))
+            for part in self.parts[lesson]:
+                row = book.find_grade(part.cell, lesson, lesson, student)
+                comment = book.find_comment(part.name, lesson, lesson, student)
+                before = row.auto_score
+                if part.by_hand:
+                    written = part.name in answers
+                    row.auto_score, comment.auto_comment = (None, None) if written else (0, "No response.")
+                    row.needs_manual_grade = written
+                else:
+                    row.auto_score = part.points if findings[part.name].passed else 0
+                    comment.auto_comment = findings[part.name].message
+                    # As nbgrader does: what a person changed has to be looked at again when it changes under them.
+                    changed = row.manual_score is not None and before != row.auto_score
+                    row.needs_manual_grade = changed or (row.manual_score is not None and row.needs_manual_grade)
+            book.db.commit()
+        self.keep(student, lesson, state | {"entered": True})
+
+    def points(self, student: str, lesson: str) -> tuple[float, float, bool]:
+        """Points, the most that there are, and whether a person has to give some of them."""
+        with self.gradebook() as book:
+            notebook = book.find_submission_notebook(lesson, lesson, student)
+            return notebook.score, notebook.max_score, notebook.needs_manual_grade
+
+    def _write_autograded(self, student: str, lesson: str, findings: Mapping[str, Finding]) -> set[str]:
+        """Write what formgrader and feedback show; returns the names of the answers for a person that were written."""
+        notebook, answers = shown(self.released[lesson], cells_of(self.path(student, lesson)), findings)
+        folder = self.root / self.directory.autograded_directory / student / lesson
+        write_beside(folder / f"{lesson}.ipynb", notebook_text(notebook))
+        stamp = self.path(student, lesson).parent / "timestamp.txt"
+        if stamp.is_file() and not stamp.is_symlink():
+            write_beside(folder / "timestamp.txt", stamp.read_text(encoding="utf-8", errors="replace")[:100])
+        return answers
+
+    # --- What comes of it
+
+    def write_feedback(self, found: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
+        """Have nbgrader write the pages whose grades or comments changed since they were written, by a person too."""
+        from nbgrader.converters import GenerateFeedback
+
+        class These(GenerateFeedback):
+            def init_notebooks(self) -> None:
+                """Nothing to search: nbgrader's search takes a name with brackets for a pattern."""
+
+        stale: dict[str, list[tuple[str, str]]] = {}
+        for student, lesson in found:
+            told = self._told(student, lesson)
+            page = self.root / self.directory.feedback_directory / student / lesson / f"{lesson}.html"
+            if self.state(student, lesson).get("feedback") != told or not page.exists():
+                with suppress(FileNotFoundError):
+                    page.unlink()
+                stale.setdefault(lesson, []).append((student, told))
+        for lesson, students in stale.items():
+            say(f"Feedback of {lesson} for {len(students)}.")
+            for start in range(0, len(students), TOGETHER):
+                some = students[start : start + TOGETHER]
+                folders = [self.root / self.directory.autograded_directory / student / lesson for student, _ in some]
+                converter = These(coursedir=self.directory, config=self.config)
+                converter.assignments = {str(folder): [str(folder / f"{lesson}.ipynb")] for folder in folders}
+                converter.log.setLevel("ERROR")
+                converter.force = True
+                converter.start()
+                for student, told in some:
+                    self.keep(student, lesson, self.state(student, lesson) | {"feedback": told})
+
+    def _told(self, student: str, lesson: str) -> str:
+        """A digest of what a feedback page says."""
+        with self.gradebook() as book:
+            notebook = book.find_submission_notebook(lesson, lesson, student)
+            grades = sorted([one.name, one.score, one.max_score] for one in notebook.grades)
+            comments = sorted([one.name, str(one.comment)] for one in notebook.comments)
+        findings = self.state(student, lesson).get("digest")
+        return hashlib.sha256(json.dumps([grades, comments, findings]).encode()).hexdigest()
+
+    def rows(self, found: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        rows = []
+        for student, lesson in found:
+            score, most, by_hand = self.points(student, lesson)
+            row = {"student": student, "lesson": lesson, "score": score, "max_score": most}
+            rows.append(row | {"needs_manual_grade": by_hand})
+        return rows
+
+    def most_failed(self, found: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, int, str]]:
+        """Lesson, exercise, how many failed, of how many, and what most of them heard; the hardest first."""
+        heard: dict[tuple[str, str], list[str | None]] = {}
+        for student, lesson in found:
+            for name, one in self.state(student, lesson).get("findings", {}).items():
+                first = one["message"].partition("\n")[0]
+                heard.setdefault((lesson, name), []).append(None if one["passed"] else first)
+        told = []
+        for (lesson, name), messages in heard.items():
+            wrong = Counter(message for message in messages if message)
+            if wrong:
+                told.append((lesson, name, wrong.total(), len(messages), wrong.most_common(1)[0][0]))
+        return sorted(told, key=lambda one: -one[2] / one[3])
+
+
+def _parts(notebook: Any) -> list[Part]:
+    """What gives points in a lesson, and how many: from the gradebook, never from a submission."""
+    from course_lib import checks
+
+    solutions = {cell.name for cell in notebook.solution_cells}
+    sources = {cell.name: cell.source for cell in notebook.source_cells}
+    parts = []
+    for cell in notebook.grade_cells:
+        name = cell.name.removeprefix("check-")
+        by_hand = cell.name in solutions
+        if not by_hand and not (cell.name.startswith("check-") and callable(getattr(checks, name, None))):
+            raise CourseError(
+                f"{notebook.name} gives points for {cell.name}, for which there is no check in course_lib."
+            )
+        seeds = tuple(hidden_seeds(sources.get(cell.name) or ""))
+        if not by_hand and not seeds:
+            raise CourseError(
+                f"{notebook.name} has no hidden test for {name} in the gradebook; release it anew with `course assign`."
+            )
+        parts.append(Part(cell.name, name, cell.max_score, by_hand, seeds))
+    return parts

@@ -1,0 +1,446 @@
+"""A submission's code in a process of its own, in a bubblewrap sandbox, and stand-ins for its functions outside.
+
+The judge never shares a process with the submission: a check gets a `StandIn`, which asks the process inside and
+believes nothing of what comes back but plain data (see `wire.py`).  `docs/grading.md` says which limit rests on what.
+"""
+
+import json
+import os
+import re
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import course_lib
+from course_lib.errors import CourseError
+from course_tools.classroom import wire, worker
+from course_tools.classroom.seccomp import seccomp_filter
+
+INSTALL = "sudo apt-get install bubblewrap"
+START = 600.0  # seconds until torch has to be imported: on a busy machine it takes long, and that is no one's fault
+LOOK = 0.25  # seconds between two looks at what the processes inside use
+FIRST_USER = 1_900_000_000  # of users that nobody is: each judge that is the superuser has one for its sandbox
+NOBODY = 65534
+LONGEST_CELL = 100_000  # letters; longer ones are left out
+MOST_CODE = 1_000_000
+_HERE = Path(__file__).parent
+_STUB = "def __getattr__(name):\n    return lambda *arguments, **settings: None\n"
+
+
+class SandboxError(CourseError):
+    """The sandbox itself does not work: no submission is to blame, and none is judged."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the code of one exercise may use, all its processes together where not said otherwise."""
+
+    cpu_seconds: int = 20  # of computing
+    wall_seconds: int = 90  # on the clock; so long that a busy machine fails nobody
+    memory: int = 2 * 2**30  # bytes beyond what torch needs: of one process at once, of all within LOOK seconds
+    disk: int = 64 * 2**20  # bytes in /tmp
+    processes: int = 32  # threads count, too
+
+
+def missing() -> str | None:
+    """Why no sandbox can be had here, in one sentence with what to do, or None if it can."""
+    if sys.platform != "linux":
+        return "Sandboxes need Linux with bubblewrap: grade on such a machine, in a virtual one say."
+    if shutil.which("bwrap") is None:
+        return f"bubblewrap is missing, without which submissions are not run; install it with: {INSTALL}."
+    return None
+
+
+class Sandbox:
+    """The process of one submission; `with` ends it and all that it started.
+
+    isolated: False runs it as this user, with this machine's files and network: the limits of memory, time and size
+    still bind it.  Raises SandboxError if the process can't be started.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, isolated: bool = True) -> None:
+        self.limits, self.isolated = limits or Limits(), isolated
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.starts = 0
+        self.number = 0  # of the last message
+
+    def __enter__(self) -> "Sandbox":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    @contextmanager
+    def function(self, name: str, cells: Sequence[str], homes: Sequence[int] = ()) -> Iterator["StandIn"]:
+        """A stand-in for the function `name` of a notebook.
+
+        cells: the sources of its code cells, in order.  homes: the numbers of those that were made for this function.
+        Whatever is wrong with them is raised when the stand-in is called, as it is in a notebook.
+        """
+        if self.process is None:
+            self.start()
+        stand_in = StandIn(self, name)
+        try:
+            stand_in.prepare(cells, homes)
+            yield stand_in
+        finally:
+            stand_in.end()
+
+    def start(self) -> None:
+        """Start the process, and wait until it has imported what every submission needs."""
+        self.starts += 1
+        requests, self.requests = os.pipe()
+        self.replies, replies = os.pipe()
+        program: list[str] = []
+        inside = [requests, replies]
+        user = 0
+        if self.isolated:
+            if (why := missing()) is not None:
+                raise SandboxError(why)
+            user = FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else 0
+            folder, first, last = "/worker", ["/worker", "/course"], [str(path) for path in _packages()]
+            stub = _descriptor(_STUB.encode())
+            inside.append(stub)
+            program = [str(shutil.which("bwrap")), *_walls(self.limits, stub)]
+            if (rules := seccomp_filter()) is not None:
+                inside.append(_descriptor(rules))
+                program += ["--seccomp", str(inside[-1])]
+            program.append("--")
+        else:
+            self.folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
+            folder = self.folder.name
+            for module in (wire, worker):
+                shutil.copy(str(module.__file__), folder)
+            first = [folder, str(_HERE.parents[1])]
+            last = [str(path) for path in _packages()]
+        settings = vars(self.limits) | {
+            **{"requests": requests, "replies": replies, "user": user, "isolated": self.isolated},
+            **{"first": first, "last": last},
+        }
+        program += [_python(), "-I", "-S", f"{folder}/worker.py", json.dumps(settings)]
+        home = "/tmp" if self.isolated else folder
+        self.process = subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=inside,
+            cwd="/" if self.isolated else folder,
+            env={**_ENVIRONMENT, "HOME": home, "TMPDIR": home, "PATH": os.defpath},
+            start_new_session=True,
+        )
+        for descriptor in inside:
+            os.close(descriptor)
+        for descriptor in (self.requests, self.replies):
+            os.set_blocking(descriptor, False)
+        self.until, self.cpu_until = time.monotonic() + START, float("inf")
+        self.memory_until = float("inf")
+        self.looked = time.monotonic()
+        self.buffer = b""
+        try:
+            ready = self.read()
+        except (_EndedError, TimeoutError, wire.NotPlainError):
+            ready = None
+        error = self.process.stderr
+        assert error is not None
+        if ready != {"ready": True}:
+            os.set_blocking(error.fileno(), False)
+            said = (error.read(4000) or b"").decode(errors="replace").strip().splitlines()
+            self.stop()
+            raise SandboxError(
+                f"the sandbox does not start ({said[-1] if said else 'it says nothing'}): mend that first."
+            )
+        error.close()
+
+    def stop(self) -> None:
+        """End the process and everything inside."""
+        if self.process is None:
+            return
+        if not self.isolated:  # there is no namespace that ends with it
+            for pid in _family(self.process.pid)[1:]:
+                with suppress(OSError):
+                    os.kill(pid, 9)
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        for descriptor in (self.requests, self.replies):
+            os.close(descriptor)
+        self.process = None
+        if self.folder is not None:
+            self.folder.cleanup()
+            self.folder = None
+
+    # --- Talking to it: every wait has an end ------------------------------------------------------------------------
+
+    def count_from_here(self) -> None:
+        """From here on the limits of time count anew."""
+        assert self.process is not None
+        cpu, memory = usage(self.process.pid)
+        self.until = time.monotonic() + self.limits.wall_seconds
+        self.cpu_until, self.memory_until = cpu + self.limits.cpu_seconds, memory + self.limits.memory
+
+    def write(self, value: Any) -> None:
+        """Send a value.  Raises what `look` raises, and _EndedError if nobody is there."""
+        left = memoryview(wire.frame(value))
+        while left:
+            self.look()
+            try:
+                if select.select([], [self.requests], [], LOOK)[1]:
+                    left = left[os.write(self.requests, left[:65536]) :]
+            except OSError:
+                raise _EndedError from None
+
+    def read(self) -> Any:
+        """Wait for a value.  Raises what `look` raises, _EndedError, and NotPlainError for what is none."""
+        (size,) = struct.unpack(">I", self._bytes(4))
+        if size > wire.LARGEST:
+            raise wire.NotPlainError("this is too large an answer")
+        return wire.value_of(self._bytes(size))
+
+    def _bytes(self, count: int) -> bytes:
+        while len(self.buffer) < count:
+            self.look()
+            if select.select([self.replies], [], [], LOOK)[0]:
+                some = os.read(self.replies, 65536)
+                if not some:
+                    raise _EndedError
+                self.buffer += some
+        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        return taken
+
+    def look(self) -> None:
+        """Every LOOK seconds: raise TimeoutError or MemoryError if a limit is passed."""
+        now = time.monotonic()
+        if now > self.until:
+            raise TimeoutError(f"no answer within {self.limits.wall_seconds} seconds.")
+        if now < self.looked + LOOK:
+            return
+        self.looked = now
+        assert self.process is not None
+        cpu, memory = usage(self.process.pid)
+        if cpu > self.cpu_until:
+            raise TimeoutError(f"it computed for more than {self.limits.cpu_seconds} seconds.")
+        if memory > self.memory_until:
+            raise MemoryError(f"it took more than {self.limits.memory / 2**30:.3g} GiB of memory.")
+
+
+class _EndedError(Exception):
+    """The process inside is gone."""
+
+
+def _gone() -> None:
+    raise _EndedError
+
+
+_GONE = "its process ended before it gave an answer."
+
+
+class StandIn:
+    """Takes the place of a submission's function: called, it asks the process inside.
+
+    Raises what the function raised, as an error of that name and text; TimeoutError, MemoryError or RuntimeError when
+    a limit was passed or the process ended.  Then it is not asked again.
+    """
+
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self.sandbox, self.name = sandbox, name
+        self.failure: Exception | None = None  # why it is not asked any more
+
+    def prepare(self, cells: Sequence[str], homes: Sequence[int]) -> None:
+        try:
+            self._safely(self.sandbox.count_from_here)
+            self.first = self.sandbox.number + 1
+            self._answer(self._send({"name": self.name, "cells": _within(cells), "homes": list(homes)}))
+        except Exception as error:
+            self.failure = error
+
+    def __call__(self, *inputs: Any) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        return self._answer(self._send({"question": list(inputs)}))
+
+    def _send(self, message: dict[str, Any]) -> int:
+        """Send a message, and return its number, which the reply to it bears."""
+        self.sandbox.number += 1
+        self._safely(lambda: self.sandbox.write(message | {"number": self.sandbox.number}))
+        return self.sandbox.number
+
+    def _answer(self, number: int) -> Any:
+        while True:
+            reply = self._safely(self.sandbox.read)
+            if _says(reply, "ended", self.first):
+                self._safely(_gone)
+            if _says(reply, "number", number):
+                break
+        if "error" in reply:
+            raise error_of(reply["error"], reply.get("stub") is True)
+        return reply.get("value")
+
+    def _safely(self, talk: Any) -> Any:
+        """Talk to the process inside; after a failure, whichever it is, it is ended."""
+        try:
+            return talk()
+        except Exception as error:
+            self.sandbox.stop()
+            self.failure = RuntimeError(_GONE) if isinstance(error, _EndedError) else error
+            raise self.failure from None
+
+    def end(self) -> None:
+        """Let the process inside go on to the next exercise; if it does not, the next one gets a new process."""
+        box = self.sandbox
+        if box.process is None:
+            return
+        try:
+            if self.failure is None:
+                box.write({"end": True})
+            while not _says(box.read(), "ended", self.first):
+                pass
+        except Exception:  # what the submission writes stops no other's judging
+            box.stop()
+
+
+def _says(reply: Any, name: str, number: int) -> bool:
+    """Whether a reply has this number under that name; what else may stand there is never compared."""
+    said = reply.get(name) if isinstance(reply, dict) else None
+    return type(said) is int and said == number
+
+
+def _within(cells: Sequence[str]) -> list[str]:
+    """The cells, those that no person wrote left empty."""
+    kept, left = [], MOST_CODE
+    for cell in cells:
+        fits = len(cell) <= min(left, LONGEST_CELL)
+        left -= len(cell) if fits else 0
+        kept.append(cell if fits else "")
+    return kept
+
+
+def error_of(text: Any, stub: bool) -> Exception:
+    """The error that a submission's function raised, as far as it is known: its name and what it said."""
+    if stub:
+        return NotImplementedError(worker.STUB)
+    name, _, said = str(text)[:300].partition(": ")
+    name = name if re.fullmatch(r"[A-Za-z_]\w{0,49}", name) else "Error"
+    # No name of Python's own: a MemoryError of theirs must not look like one of ours, and no text is a long one.
+    return type(name, (Exception,), {"__module__": "builtins"})(said)
+
+
+# --- What is used inside ----------------------------------------------------------------------------------------------
+
+
+def _family(pid: int) -> list[int]:
+    """This process and all below it."""
+    import psutil
+
+    with suppress(psutil.Error):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return [pid]
+
+
+def usage(pid: int) -> tuple[float, int]:
+    """Seconds of computing and bytes of memory that a process and all below it have used.
+
+    Memory is what is theirs alone or shared between them: pages of programs on disk, which are there once, don't count.
+    """
+    import psutil
+
+    seconds, held = 0.0, 0
+    for one in _family(pid):
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(one)
+            seconds += sum(process.cpu_times()[:4])
+            try:
+                with open(f"/proc/{one}/status", errors="replace") as file:  # a process names itself as it likes
+                    told = dict(line.split(":", 1) for line in file if line.startswith(("RssAnon", "RssShmem")))
+                held += 1024 * sum(int(size.split()[0]) for size in told.values())
+            except FileNotFoundError:
+                held += process.memory_info().rss
+    return seconds, held
+
+
+# --- The walls --------------------------------------------------------------------------------------------------------
+
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "agg",
+    "PYTHONHASHSEED": "0",
+}
+
+
+def _python() -> str:
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _packages() -> list[Path]:
+    """Where the installed packages are."""
+    found = dict.fromkeys(
+        Path(path).resolve() for path in sys.path if path.endswith(("site-packages", "dist-packages"))
+    )
+    return [path for path in found if path.is_dir()]
+
+
+def _libraries() -> list[str]:
+    """Python's own modules, and the system's libraries: on Debian those of this machine's kind, elsewhere all."""
+    kind = sysconfig.get_config_var("MULTIARCH") or "none"
+    own = [f"/lib/{kind}", f"/usr/lib/{kind}"]
+    found = own if Path(own[1]).is_dir() else ["/lib", "/usr/lib"]
+    found += ["/lib64", "/usr/lib64", "/etc/ld.so.cache", *map(str, Path("/lib").glob("ld-linux*"))]
+    if sys.base_prefix == "/usr":
+        return [*found, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    return [*found, f"{sys.base_prefix}/lib"]
+
+
+def _walls(limits: Limits, stub: int) -> list[str]:
+    """bubblewrap's options: what there is inside, and what is not."""
+    library = Path(course_lib.__file__).parent
+    options = ["--die-with-parent", "--new-session", "--hostname", "grading"]
+    options += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
+    if os.geteuid() == 0:  # it is made by the superuser, and given up for a user of its own before anything is run
+        options += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        options += ["--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    seen = [*_libraries(), _python(), *map(str, _packages())]
+    parents = {str(parent) for path in [*seen, "/course/x", "/worker/x"] for parent in Path(path).parents}
+    for path in sorted(parents - {"/"}):  # else bubblewrap makes them for the superuser alone
+        options += ["--perms", "0755", "--dir", path]
+    for path in seen:
+        options += ["--ro-bind-try", path, path]
+    for folder in _packages():
+        for package in ("course_lib", "course_tools"):
+            if (folder / package).is_dir():  # installed there: it holds what a submission must not see
+                options += ["--tmpfs", f"{folder}/{package}", "--remount-ro", f"{folder}/{package}"]
+    options += ["--ro-bind", str(library), "/course/course_lib"]
+    options += ["--perms", "0755", "--tmpfs", "/course/course_lib/checks", "--perms", "0444"]
+    options += ["--file", str(stub), "/course/course_lib/checks/__init__.py"]
+    options += ["--remount-ro", "/course/course_lib/checks"]
+    for module in (wire, worker):
+        options += ["--ro-bind", str(module.__file__), f"/worker/{Path(str(module.__file__)).name}"]
+    options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+    options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    return [*options, "--remount-ro", "/"]
+
+
+def _descriptor(content: bytes) -> int:
+    """A descriptor from which this can be read once."""
+    out, into = os.pipe()
+    os.write(into, content)
+    os.close(into)
+    return out

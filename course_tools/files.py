@@ -1,0 +1,44 @@
+"""Where the course lies, files and folders that are replaced whole or not at all, texts that a terminal can show."""
+
+import os
+import shutil
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Write a file so that, whenever the machine stops, there is the old one or the new one and never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(text.encode())
+    os.replace(part, path)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put the folder `new` in `place`, where there may be an older one.  Both have to be on one disk."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    old = place.with_name(f".{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def course_folder(start: Path | None = None) -> Path:
+    """The folder that holds `notebooks/`: `start` (by default the current one), one above it, or the package's own.
+
+    Raises CourseError if no lesson is there.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        notebooks = folder / "notebooks"
+        if any(notebooks.glob("[0-9][0-9]_*.ipynb")) or any(notebooks.glob("source/[0-9][0-9]_*.py")):
+            return folder
+    raise CourseError(f"no folder `notebooks` with lessons is in {here} or above it; go to the course's folder first.")
+
+
+def printable(text: str) -> str:
+    """A text that somebody else wrote, without what moves a terminal's cursor or can't be written to a file."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)

@@ -1,0 +1,1 @@
+"""A source becomes two notebooks, pages and the site's model: tools of authors."""

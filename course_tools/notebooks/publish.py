@@ -1,0 +1,34 @@
+"""Where the course is published, from lesson 0 on: the one setting that names the repository, and the links made of it.
+
+While the setting is empty no link is made, so that nothing in a lesson, in README or on the site leads nowhere.
+"""
+
+import re
+from pathlib import Path
+
+from course_lib.errors import CourseError
+from course_tools.notebooks.release import REPOSITORY_NAME
+
+_SETTING = re.compile(r'(?m)^repository = ".*"$')
+
+
+def publish(root: Path, repository: str) -> list[str]:
+    """Name the repository OWNER/NAME in the settings of the course in `root`, and build everything that links to it.
+
+    An empty name takes the links back.  Returns a sentence for each file written: none the second time.
+    Raises CourseError if the name is not OWNER/NAME or the settings have no line for it; then nothing is written.
+    """
+    from course_tools.files import write_beside
+    from course_tools.notebooks.build import build  # here, because it takes its links from this module
+
+    path = root / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    if repository and not REPOSITORY_NAME.fullmatch(repository):
+        raise CourseError(f"{repository!r} is no repository's name: write OWNER/NAME, as in its address on GitHub.")
+    if len(_SETTING.findall(text)) != 1:
+        raise CourseError('pyproject.toml needs one line `repository = ""` under [tool.course]; put it back.')
+    lines = []
+    if (named := _SETTING.sub(f'repository = "{repository}"', text)) != text:
+        write_beside(path, named)
+        lines.append("pyproject.toml: written.")
+    return lines + build(root)

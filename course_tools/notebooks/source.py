@@ -1,0 +1,482 @@
+"""Reads `notebooks/source`, one file a lesson, and stops the build, with file and line, at an author's mistake."""
+
+import ast
+import copy
+import re
+import symtable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib.errors import CourseError
+from course_tools.notebooks.lesson import (
+    DIFFICULTIES,
+    MIME_TYPES,
+    AuthorError,
+    Exercise,
+    Lesson,
+    blank_solutions,
+    label_of,
+    reference_to,
+)
+
+_FIGURES = {"show", "chart", "scatter", "areas", "animate", "table"}
+PLACEHOLDER = re.compile(r"\{\{([\w -]*)\}\}")
+_MARKER = re.compile(r"\s*#\s*%%(%*\s.*|\s*)$")
+
+
+def lessons(root: Path) -> list[Lesson]:
+    """The lessons of the course in the folder `root`, in order.  Raises AuthorError for a source that has mistakes."""
+    return [source.lesson for source in read_sources(root)]
+
+
+@dataclass
+class _Cell:
+    """A cell of a source and its place there.  Lines count from 1."""
+
+    node: NotebookNode
+    marker: int  # the line of its `# %%`
+    first: int  # the line of its first line of text
+    end: int  # the last line before the next marker
+    tree: ast.Module | None = None  # of code that parses, with the line numbers of the source
+
+    @property
+    def graded(self) -> Mapping[str, Any]:
+        return self.node.metadata.get("nbgrader", {})
+
+    @property
+    def is_solution(self) -> bool:
+        return bool(self.graded.get("solution"))
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether this is where a reader writes prose, which a person grades."""
+        return self.is_solution and self.node.cell_type == "markdown"
+
+    @property
+    def is_check(self) -> bool:
+        return bool(self.graded.get("grade")) and not self.is_solution
+
+
+@dataclass
+class Source:
+    """A source as far as it could be read.  `lesson` is there once a reading has ended without mistakes."""
+
+    label: str
+    path: Path
+    lines: list[str]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    cells: list[_Cell] = field(default_factory=list)
+    exercises: dict[int, Exercise] = field(default_factory=dict)  # by the position of the cell that sets it
+    mistakes: list[tuple[int, str]] = field(default_factory=list)
+    lesson: Lesson = field(init=False)
+
+    def mistake(self, line: int, sentence: str) -> None:
+        self.mistakes.append((line, sentence))
+
+
+def read_sources(root: Path) -> list[Source]:
+    folder = root / "notebooks/source"
+    sources = [_read(path, root) for path in sorted(folder.glob("*.py"))]
+    if not sources:
+        raise CourseError(f"There is no lesson in {folder}; run this in the course's folder.")
+    numbers: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for source in sources:
+        if (first := numbers.setdefault(source.path.stem[:2], source.label)) != source.label:
+            source.mistake(1, f"{first} has the same number.")
+        for position, exercise in source.exercises.items():
+            if exercise.name in names:
+                line = source.cells[position].marker
+                source.mistake(line, f"{names[exercise.name]} is called `{exercise.name}` already.")
+            names.setdefault(exercise.name, f"exercise {exercise.number} of {source.label}")
+    mistakes = [f"{s.label}:{line}: {sentence}" for s in sources for line, sentence in sorted(set(s.mistakes))]
+    if mistakes:
+        raise AuthorError("\n".join(mistakes))
+    return sources
+
+
+def _read(path: Path, root: Path) -> Source:
+    """Read one source; what is wrong with it is in its `mistakes`."""
+    import jupytext
+    import yaml
+
+    text = path.read_text(encoding="utf-8")
+    source = Source(label_of(path, root), path, text.split("\n"))
+    markers = [number for number, line in enumerate(source.lines, start=1) if _MARKER.match(line)]
+    try:
+        notebook = jupytext.reads(text, fmt="py:percent")
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1  # the YAML begins in the header's second line
+        source.mistake(line, f"the header is not YAML: {error.problem}.")
+        return source
+    if len(notebook.cells) != len(markers):
+        stray = "text before the first `# %%`, a header that is not under `jupyter:`, or a `# %%` inside a string"
+        source.mistake(1, f"jupytext finds {len(notebook.cells)} cells and {len(markers)} `# %%`; look for {stray}.")
+        return source
+    told = notebook.metadata.get("course")
+    source.metadata = told if isinstance(told, dict) else {}
+    ends = [*(marker - 1 for marker in markers[1:]), len(source.lines)]
+    for node, marker, end in zip(notebook.cells, markers, ends, strict=True):
+        opening = node.source.split("\n")[0]
+        lines = range(marker + 1, end + 1)
+        first = next((number for number in lines if source.lines[number - 1].endswith(opening)), marker + 1)
+        source.cells.append(_Cell(node, marker, first, end))
+    title = _check_header(source)
+    _check_code(source)
+    _check_markdown(source, root)
+    _check_exercises(source)
+    _check_independence(source)
+    if not source.mistakes:
+        exercises = tuple(source.exercises.values())
+        source.lesson = Lesson(
+            name=path.stem,
+            number=int(path.stem[:2]),
+            title=title,
+            summary=source.metadata["summary"],
+            minutes=source.metadata["reading_minutes"] + sum(exercise.minutes for exercise in exercises),
+            objectives=_objectives(source.cells[0].node.source),
+            looks_back=_looks_back(source),
+            exercises=exercises,
+            source=path,
+            blank=root / f"notebooks/{path.stem}.ipynb",
+            solved=root / f"notebooks/solutions/{path.stem}.ipynb",
+        )
+    return source
+
+
+def _objectives(opening: str) -> tuple[str, ...]:
+    """The list under "You will be able to" in a lesson's first cell."""
+    _, _, after = opening.partition("You will be able to\n")
+    items = re.search(r"\A\s*((?:- .*\n?|  .*\n?)+)", after)
+    return (
+        tuple(" ".join(item.split()).rstrip(";.") for item in re.split(r"^- ", items[1], flags=re.M)[1:])
+        if items
+        else ()
+    )
+
+
+def _looks_back(source: Source) -> tuple[int, ...]:
+    text = "\n".join(cell.node.source for cell in source.cells if cell.node.cell_type == "markdown")
+    numbers = {int(number) for number in re.findall(r"\blessons? (\d+)", text, re.I)}
+    return tuple(sorted(number for number in numbers if number < int(source.path.stem[:2])))
+
+
+def _check_header(source: Source) -> str:
+    """The file's name, `course:` in its header and its title; returns the title."""
+    if not re.fullmatch(r"\d\d_[a-z0-9_]+", source.path.stem):
+        source.mistake(1, "a lesson's file is called NN_name.py, in small letters.")
+        return ""
+    line = next((number for number, text in enumerate(source.lines, start=1) if "course:" in text), 1)
+    if not _is_minutes(source.metadata.get("reading_minutes")):
+        source.mistake(line, "the header has no `reading_minutes` above 0 in `course:`, under `jupyter:`.")
+    summary = source.metadata.get("summary")
+    if not isinstance(summary, str) or not summary.strip():
+        source.mistake(line, "the header has no `summary` in `course:`, under `jupyter:`: what the reader does.")
+    number = int(source.path.stem[:2])
+    found = re.match(rf"# Lesson {number}: (\S.*)", source.cells[0].node.source) if source.cells else None
+    if found is None or source.cells[0].node.cell_type != "markdown":
+        line = source.cells[0].first if source.cells else 1
+        source.mistake(line, f"the first cell is markdown and begins with `# Lesson {number}: ` and a title.")
+        return ""
+    return found[1].strip()
+
+
+def _is_minutes(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _check_code(source: Source) -> None:
+    """Code that does not parse, and figures without a description."""
+    for cell in source.cells:
+        if "incorrectly_encoded_metadata" in cell.node.metadata:
+            source.mistake(cell.marker, "what stands after `# %%` can't be read: write name=value, the value as JSON.")
+        if cell.node.cell_type != "code":
+            continue
+        text = "\n".join(source.lines[cell.marker : cell.end])
+        try:
+            cell.tree = ast.parse("\n" * cell.marker + text)
+        except SyntaxError as error:
+            source.mistake(error.lineno or cell.first, f"this code does not parse: {error.msg}.")
+            continue
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.Call) and (called := _called(node)) in _FIGURES and not _is_described(node):
+                source.mistake(node.lineno, f"{called}(...) has no description: say what there is to see in `about=`.")
+
+
+def _called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _is_described(call: ast.Call) -> bool:
+    about = next((keyword.value for keyword in call.keywords if keyword.arg == "about"), None)
+    if isinstance(about, ast.Constant):
+        return isinstance(about.value, str) and bool(about.value.strip())
+    return about is not None and not (isinstance(about, ast.JoinedStr) and not about.values)
+
+
+def _check_markdown(source: Source, root: Path) -> None:
+    """Headings that skip a level, pictures without words or file, and placeholders that nothing fills."""
+    level = 0
+    for cell in source.cells:
+        if cell.node.cell_type != "markdown":
+            continue
+        for number, text in enumerate(cell.node.source.split("\n"), start=cell.first):
+            for name in PLACEHOLDER.findall(text):
+                if name not in ("minutes", "run_time"):
+                    source.mistake(number, f"{{{{{name}}}}} is not known; {{{{minutes}}}} and {{{{run_time}}}} are.")
+        for element in elements_of(cell.node.source):
+            line = cell.first + element.line
+            if element.tag == "img":
+                _check_picture(source, cell, element, root)
+                continue
+            depth = int(element.tag[1])
+            if depth == 1 and level:
+                source.mistake(line, "a lesson has one heading of level 1, its title.")
+            elif depth > level + 1:
+                source.mistake(line, f"a heading of level {depth} follows one of level {level}; don't skip a level.")
+            level = depth
+
+
+def _check_picture(source: Source, cell: _Cell, element: "_Element", root: Path) -> None:
+    line = cell.first + element.line
+    if not element.alt.strip():
+        source.mistake(line, "this picture has no description: ![what there is to see](path), or alt=.")
+    if element.src.startswith("data:"):
+        return
+    picture = (source.path.parent / element.src).resolve()
+    if not picture.is_file() or not picture.is_relative_to(root.resolve()):
+        source.mistake(line, f"there is no picture {element.src} in the course, seen from the source's folder.")
+    elif picture.suffix not in MIME_TYPES:
+        source.mistake(
+            line, f"{element.src} is not a kind of picture that goes into a notebook: {', '.join(MIME_TYPES)}."
+        )
+    elif not reference_to(element.src).search(cell.node.source):
+        source.mistake(line, f"write the path of {element.src} in place, without blanks: ![description](path).")
+
+
+def _check_exercises(source: Source) -> None:
+    """Each exercise is four cells in a row: task, stub with solution, check, hints; a written one task and answer."""
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    validator = MetadataValidator()
+    belongs: set[int] = set()  # positions of the cells that an exercise has claimed
+    for position, cell in enumerate(source.cells):
+        try:
+            validator.validate_cell(cell.node)
+        except Exception as error:
+            source.mistake(cell.marker, f"nbgrader can't read this cell's metadata: {str(error).splitlines()[0]}.")
+        if "exercise" not in cell.node.metadata:
+            continue
+        exercise = _read_exercise(source, cell)
+        source.exercises[position] = exercise
+        rest = source.cells[position + 1 : position + 4]
+        if rest and rest[0].is_answer:
+            _check_answer(source, cell, rest[0], exercise.name)
+            source.exercises[position] = replace(exercise, points=rest[0].graded.get("points", 0))
+            belongs.update((position, position + 1))
+            continue
+        solution = rest.pop(0) if rest and rest[0].is_solution else None
+        check = rest.pop(0) if rest and rest[0].is_check else None
+        hints = rest.pop(0) if rest and "hints" in rest[0].node.metadata else None
+        found = sum(part is not None for part in (solution, check, hints))
+        belongs.update(range(position, position + 1 + found))
+        if solution is None:
+            source.mistake(cell.marker, f"after the task of `{exercise.name}` must come the cell with its solution.")
+        else:
+            _check_solution(source, solution, exercise.name)
+        if check is None:
+            line = (solution or cell).marker
+            source.mistake(line, f"`{exercise.name}` has no check cell: checks.{exercise.name}({exercise.name}).")
+        else:
+            _check_check(source, check, exercise.name)
+            source.exercises[position] = replace(exercise, points=check.graded.get("points", 0))
+        count = len(re.findall(r"<summary>\s*Hint\b", hints.node.source)) if hints else 0
+        if count < 2:
+            line = (hints or check or solution or cell).marker
+            source.mistake(line, f"`{exercise.name}` has {count} of at least two hints: <summary>Hint 1</summary>.")
+        if hints and hints.node.metadata["hints"] != exercise.name:
+            source.mistake(hints.marker, f'these are the hints of `{exercise.name}`: write hints="{exercise.name}".')
+        if hints and hints.node.source.count("<details") != hints.node.source.count("</details>"):
+            source.mistake(hints.marker, "a <details> of these hints is not closed.")
+    for position, cell in enumerate(source.cells):
+        if position in belongs:
+            continue
+        if cell.is_solution or cell.is_check or "hints" in cell.node.metadata:
+            source.mistake(cell.marker, "this cell belongs to no exercise: task, solution, check and hints in a row.")
+        elif marker := re.search(r"(BEGIN|END) SOLUTION", cell.node.source):
+            line = cell.first + cell.node.source.count("\n", 0, marker.start())
+            source.mistake(line, "a solution is marked outside an exercise's solution cell.")
+
+
+def _read_exercise(source: Source, cell: _Cell) -> Exercise:
+    told = cell.node.metadata["exercise"]
+    told = told if isinstance(told, dict) else {}
+    name = str(told.get("name", ""))
+    if not (name.isidentifier() and name.isascii() and len(name) <= 50):
+        source.mistake(cell.marker, f"`{name}` is no name for an exercise: it is the name of the function to write.")
+    if not _is_minutes(told.get("minutes")):
+        source.mistake(cell.marker, f"exercise `{name}` has no `minutes` above 0.")
+    if told.get("difficulty") not in DIFFICULTIES:
+        source.mistake(cell.marker, f"exercise `{name}` has no `difficulty` that is one of: {', '.join(DIFFICULTIES)}.")
+    number = f"{source.path.stem[:2].lstrip('0') or '0'}.{len(source.exercises) + 1}"
+    heading = re.match(r"#+ Exercise (\d+\.\d+): (\S.*)", cell.node.source)
+    if heading is None:
+        source.mistake(cell.first, f"the task of `{name}` begins with a heading `### Exercise {number}: ` and a title.")
+    elif heading[1] != number:
+        source.mistake(cell.first, f"this is exercise {number}, not {heading[1]}.")
+    minutes = told["minutes"] if _is_minutes(told.get("minutes")) else 0
+    return Exercise(name, number, heading[2].strip() if heading else "", minutes, str(told.get("difficulty")))
+
+
+def _check_answer(source: Source, task: _Cell, cell: _Cell, name: str) -> None:
+    """A written answer, with a rubric in the task: a table whose last column says the points of each row."""
+    if cell.graded.get("grade_id") != name:
+        source.mistake(cell.marker, f'the answer of `{name}` has the grade_id "{name}".')
+    if not cell.graded.get("grade"):
+        source.mistake(cell.marker, f"the answer of `{name}` is graded by hand: give it grade true, and points.")
+    if re.search(r"(BEGIN|END) SOLUTION", cell.node.source):
+        source.mistake(cell.marker, f"the answer of `{name}` is left out as a whole: it needs no markers.")
+    given = sum(map(int, re.findall(r"^\|.*\| *(\d+) *\|$", task.node.source, re.M)))
+    if given != cell.graded.get("points", given):
+        points = cell.graded["points"]
+        source.mistake(task.marker, f"the rubric of `{name}` comes to {given} points, and its answer to {points}.")
+
+
+def _check_solution(source: Source, cell: _Cell, name: str) -> None:
+    if cell.graded.get("grade_id") != name:
+        source.mistake(cell.marker, f'the solution of `{name}` has the grade_id "{name}".')
+    body = cell.tree.body if cell.tree else []
+    function = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == name), None)
+    if cell.tree and function is None:
+        source.mistake(cell.marker, f"the solution of `{name}` does not define a function of that name.")
+    before = len(source.mistakes)
+    begins: list[int] = []
+    begin = 0  # the line in which the region that is open began
+    for line in range(cell.first, cell.end + 1):
+        text = source.lines[line - 1]
+        if "BEGIN SOLUTION" in text:
+            if begin:
+                source.mistake(line, f"a solution begins here inside the one that began in line {begin}.")
+            begin = line
+            begins.append(line)
+        elif "END SOLUTION" in text:
+            if not begin:
+                source.mistake(line, "a solution ends here that has not begun.")
+            elif not any(text.strip() and not text.strip().startswith("#") for text in source.lines[begin : line - 1]):
+                source.mistake(begin, "there is no solution between ### BEGIN SOLUTION and ### END SOLUTION.")
+            begin = 0
+    if begin:
+        source.mistake(begin, "this solution has no ### END SOLUTION.")
+    if not begins:
+        source.mistake(cell.marker, f"the stub of `{name}` has no solution between ### BEGIN and ### END SOLUTION.")
+    if function is None or len(source.mistakes) > before:
+        return  # what follows would only say the same in other words
+    for line in begins:
+        if not function.lineno < line <= (function.end_lineno or 0):
+            source.mistake(line, f"the blank is not inside the function `{name}`: it would stop the notebook.")
+    stub = copy.deepcopy(cell.node)
+    blank_solutions(nbformat.v4.new_notebook(cells=[stub]))
+    try:
+        ast.parse(stub.source)
+    except SyntaxError as error:
+        source.mistake(begins[0], f"with its solution blanked out, `{name}` does not parse: {error.msg}.")
+
+
+def _check_check(source: Source, cell: _Cell, name: str) -> None:
+    if cell.graded.get("grade_id") != f"check-{name}":
+        source.mistake(cell.marker, f'the check of `{name}` has the grade_id "check-{name}".')
+    wanted = ast.dump(ast.parse(f"checks.{name}({name})", mode="eval").body) if name.isidentifier() else ""
+    if cell.tree and not any(ast.dump(node) == wanted for node in ast.walk(cell.tree)):
+        source.mistake(cell.marker, f"this check does not call checks.{name}({name}).")
+
+
+def _check_independence(source: Source) -> None:
+    """Nothing may need what a reader has not written yet: no later cell uses an exercise's functions."""
+    for position, exercise in source.exercises.items():
+        for cell in source.cells[position + 3 :]:  # past its solution and its check
+            uses, bound = _uses(cell.tree.body if cell.tree else [], exercise.name)
+            for line in uses:
+                source.mistake(line, f"`{exercise.name}` may not be written yet; only its own exercise can use it.")
+            if bound:
+                break
+
+
+def _uses(statements: Iterable[ast.stmt], name: str) -> tuple[list[int], bool]:
+    """The lines that use the global `name` before a statement binds it anew, and whether one does."""
+    lines: list[int] = []
+    for statement in statements:
+        # symtable knows scopes: a parameter or a local variable of that name is another thing.
+        scope = symtable.symtable(ast.unparse(statement), "lesson", "exec")
+        if _reads_global(scope, name, is_module=True):
+            reads = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id == name)
+            lines.append(min((node.lineno for node in reads), default=statement.lineno))
+        if name in scope.get_identifiers() and (scope.lookup(name).is_assigned() or scope.lookup(name).is_imported()):
+            return lines, True
+    return lines, False
+
+
+def _reads_global(scope: symtable.SymbolTable, name: str, *, is_module: bool = False) -> bool:
+    symbol = scope.lookup(name) if name in scope.get_identifiers() else None
+    here = symbol is not None and symbol.is_referenced() and (is_module or symbol.is_global())
+    return here or any(_reads_global(child, name) for child in scope.get_children())
+
+
+@dataclass(frozen=True)
+class _Element:
+    """A heading (tag h1 to h6) or a picture (img) of a markdown text; `line` counts from 0."""
+
+    tag: str
+    line: int
+    alt: str = ""
+    src: str = ""
+
+
+def elements_of(text: str) -> Iterator[_Element]:
+    """The headings and pictures of a markdown text, in markdown or HTML, in order."""
+    from markdown_it import MarkdownIt
+
+    for token in MarkdownIt("commonmark").parse(text):
+        line = token.map[0] if token.map else 0
+        if token.type == "heading_open":
+            yield _Element(token.tag, line)
+        elif token.type == "html_block":
+            yield from _html_elements(token.content, line)
+        for child in token.children or []:
+            if child.type == "image":
+                yield _Element("img", line, child.content, str(child.attrs.get("src", "")))
+            elif child.type == "html_inline":
+                yield from _html_elements(child.content, line)
+            line += child.type in ("softbreak", "hardbreak") or child.content.count("\n")
+
+
+def _html_elements(html: str, line: int) -> list[_Element]:
+    found: list[_Element] = []
+
+    class Finder(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if re.fullmatch(r"h[1-6]|img", tag):
+                told = dict(attrs)
+                found.append(_Element(tag, line + self.getpos()[0] - 1, told.get("alt") or "", told.get("src") or ""))
+
+    finder = Finder()
+    finder.feed(html)
+    finder.close()
+    return found
+
+
+def choose(there: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
+    def is_named(lesson: Lesson, word: str) -> bool:
+        return word == lesson.name or (word.isdecimal() and int(word) == lesson.number)
+
+    for word in wanted:
+        if not any(is_named(lesson, word) for lesson in there):
+            raise CourseError(f"there is no lesson {word!r}; there are {', '.join(lesson.name for lesson in there)}.")
+    return [lesson for lesson in there if not wanted or any(is_named(lesson, word) for word in wanted)]
