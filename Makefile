@@ -7,8 +7,9 @@ TORCH_INDEX ?=
 PROGRAMS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := .venv/$(PROGRAMS)
 TORCH := -r requirements/torch.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-# What a lock names is all there is to install, so nothing has to be resolved; what is never imported is never compiled.
-LOCKED := --no-deps --no-compile -r
+# A lock names all there is to install, so nothing has to be resolved, and what is never imported is never compiled.
+# uv, where it is named (UV=uv), does it in a tenth of the time, but does not know pip's settings.
+install = $(if $(UV),$(UV) pip install --quiet --python $(1)/python,$(1)/pip install --no-compile) --no-deps -r
 COURSE := --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -m pytest -rfEs
 REPORT = --junitxml=.reports/$@.xml
@@ -148,14 +149,14 @@ lock: .venv/.dev
 	@touch $@
 
 .venv/.dev: .venv/.torch requirements/dev.txt requirements/lab.txt pyproject.toml
-	$(BIN)/pip install $(LOCKED) requirements/dev.txt
+	$(call install,$(BIN)) requirements/dev.txt
 	$(BIN)/pip install $(COURSE)
 	@touch .venv/.lab $@
 
 .venv-lowest/.done: requirements/torch.txt requirements/lowest.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/$(PROGRAMS)/pip install --no-compile $(TORCH)
-	.venv-lowest/$(PROGRAMS)/pip install $(LOCKED) requirements/lowest.txt
+	$(call install,.venv-lowest/$(PROGRAMS)) requirements/lowest.txt
 	.venv-lowest/$(PROGRAMS)/pip install $(COURSE)
 	@touch $@
 

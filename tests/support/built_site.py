@@ -44,8 +44,7 @@ def built_site(checkout: Path) -> Path:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(site, ignore_errors=True)
             built = sphinx(course, site)
-            assert built.stdout + built.stderr == ""
-            assert built.returncode == 0
+            assert (built.stdout + built.stderr, built.returncode) == ("", 0)
             stamp.write_text(made_of)
     return site
 
