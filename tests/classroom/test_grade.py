@@ -521,7 +521,7 @@ def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, 
     expected = mixed_class(calm, 20)
     stormy = tmp_path / "stormy"
     shutil.copytree(calm, stormy)
-    program = [sys.executable, "-c", "import sys; from course_lib import cli; sys.exit(cli.main(sys.argv[1:]))"]
+    program = [sys.executable, "-c", "import sys; from course_tools import cli; sys.exit(cli.main(sys.argv[1:]))"]
     command = [*program, "grade", str(stormy), "--jobs", "2"]
     lines: list[str] = []
     for kill in range(10):
