@@ -60,7 +60,8 @@ def barriers(page: Page, within: str, scheme: str = "light") -> list[str]:
 
     Dark, it asks again only what depends on colours.
     """
-    only = {"runOnly": {"type": "tag", "values": ["cat.color"]}} if scheme == "dark" else {}
+    colours = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+    only = {"runOnly": colours} if scheme == "dark" else {}
     found = Axe().run(page, context=within, options={"resultTypes": ["violations"]} | only).response["violations"]
     return [f"{rule['id']}, {len(rule['nodes'])} times, first {rule['nodes'][0]['html'][:80]}" for rule in found]
 
