@@ -1,4 +1,4 @@
-"""Adds up the JUnit reports of several test runs: python .ci/total.py FOLDER"""
+"""Adds up the JUnit reports of several test runs, and says which were left out: python .ci/total.py FOLDER"""
 
 import sys
 from pathlib import Path
@@ -18,5 +18,7 @@ def total(folder: Path) -> dict[str, int]:
 
 if __name__ == "__main__":
     result = total(Path(sys.argv[1]))
+    for sentence in sorted(Path(sys.argv[1]).glob("*.left-out")):
+        print(sentence.read_text(), end="")
     print(", ".join(f"{number} {what}" for what, number in result.items()))
     sys.exit(result["failed"] > 0 or result["passed"] == 0)

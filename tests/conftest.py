@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.exercises")  # pytest explains a failed assert in test files only
+pytest.register_assert_rewrite(
+    "tests.support.exercises", "tests.support.built_site"
+)  # pytest explains a failed assert in test files only
 
 # What a marked test drives: the program, and Debian's package of it.
 NEEDS = {"browser": ("chromium", "chromium"), "sandbox": ("bwrap", "bubblewrap")}

@@ -1,8 +1,6 @@
 """What the tests in a browser share: a chromium, and the built site."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +8,17 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from course_tools.notebooks import export_onnx
+from tests.support.built_site import built_site
 from tests.support.serving import CHROMIUM
 
 
 @pytest.fixture(scope="session")
 def site(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site, its model exported anew."""
-    out = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, "-m", "sphinx", "--quiet", checkout / "docs", out], cwd=checkout, check=True)
+    """The built site with what its front page draws with: the model, exported anew, and what `make site` fetched."""
+    out = tmp_path_factory.mktemp("site") / "html"
+    shutil.copytree(built_site(checkout), out)
+    for path in (checkout / "build/live").glob("ort*"):
+        shutil.copy(path, out / "_static")
     export_onnx.export(out / "_static")
     return out
 

@@ -1,4 +1,8 @@
-"""The blank lessons as a learner meets them: JupyterLab started by `make lab`, in a real chromium."""
+"""The blank lessons as a learner meets them: JupyterLab started by `make lab`, in a real chromium.
+
+Lesson 0 is run whole; of the others that have widgets, the cells that these need.  Those marked `nightly` run every
+lesson whole.
+"""
 
 import json
 import re
@@ -10,22 +14,30 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.support.needed_cells import WIDGETS, with_calls_of
 from tests.support.serving import Lab, outside_make, serving
 
 pytestmark = pytest.mark.browser
 
 LESSONS = sorted(path.name for path in Path(__file__).resolve().parents[2].glob("notebooks/[0-9][0-9]_*.ipynb"))
-FIRST_LESSON_WITH_A_CAPTION_BOX = next((name for name in LESSONS if name.startswith("00_")), "00_start_here.ipynb")
-FIRST_LESSON_WITH_A_SLIDER = next((name for name in LESSONS if name.startswith("01_")), "01_noise.ipynb")
-FIRST_LESSON_WITH_A_BUTTON = next((name for name in LESSONS if name.startswith("03_")), "03_enhance_button.ipynb")
-FIRST_LESSON_WITH_A_CALCULATOR = next((name for name in LESSONS if name.startswith("08_")), "08_is_it_a_copy.ipynb")
-FIRST_LESSON_WITH_VOTES = next((name for name in LESSONS if name.startswith("07_")), "07_votes.ipynb")
+WHOLE = [LESSONS[0], *(pytest.param(name, marks=pytest.mark.nightly) for name in LESSONS[1:])]
+PARTS = [f"widgets/{name}" for name in WIDGETS]
+
+
+def lesson_with(function: str) -> list[Any]:
+    """The part of the first lesson that calls a widget's function, and at night the whole lesson."""
+    name = next(name for name in WIDGETS if function in WIDGETS[name])
+    return [f"widgets/{name}", pytest.param(name, marks=pytest.mark.nightly)]
+
+
 RUN_SECONDS = 600  # for one lesson, on a machine that is busy with other things
 # The notebook that is open, as JupyterLab's own model has it; the page draws only the cells in view.
 STATE = """() => {
@@ -76,6 +88,10 @@ def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy2(checkout / name, copy)  # with its time: the stamps in .venv are compared with it
     (copy / ".venv").symlink_to(checkout / ".venv")
+    (copy / "notebooks/widgets").mkdir()
+    for name, functions in WIDGETS.items():
+        lesson = nbformat.read(copy / "notebooks" / name, as_version=4)
+        nbformat.write(with_calls_of(lesson, functions), copy / "notebooks/widgets" / name)
     arguments = "--no-browser --port=0 --expose-app-in-browser"
     command = ["make", "lab", f"LAB_ARGS={arguments}"]
     more = {}
@@ -90,7 +106,7 @@ def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
 
 @pytest.fixture(scope="module")
 def lesson(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterator[Lesson]:
-    """The blank lesson of the parameter, opened and run to its end, or to its first error."""
+    """The blank lesson of the parameter, or a part of it, opened and run to its end, or to its first error."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     opened = Lesson(context.new_page())
     host = urlsplit(lab.url).netloc
@@ -151,8 +167,8 @@ def test_the_lab_opens_the_first_lesson(lab: Lab, browser: Browser):
     page.close()
 
 
-@pytest.mark.parametrize("lesson", LESSONS, indirect=True)
-def test_run_all_reaches_the_last_cell_of_the_blank_lesson_without_an_error(lesson: Lesson):
+@pytest.mark.parametrize("lesson", [*WHOLE, *PARTS], indirect=True)
+def test_run_all_reaches_the_last_cell_without_an_error_and_asks_no_other_machine(lesson: Lesson):
     state = lesson.state()
     assert [error for cell in state["cells"] for error in cell["errors"]] == []
     assert state["cells"][-1]["count"] == len(state["cells"])
@@ -171,7 +187,7 @@ def widget_with(lesson: Lesson, control: Locator, *, beside: str = "img") -> Loc
     pytest.fail(f"no such control with {beside} beside it")
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CAPTION_BOX], indirect=True)
+@pytest.mark.parametrize("lesson", LESSONS[:1], indirect=True)
 def test_axe_finds_no_barrier_in_what_the_cells_show(lesson: Lesson):
     page, axe, found, seen = lesson.page, Axe(), {}, 0
     for place in (cell["index"] for cell in lesson.state()["cells"]):  # the page holds only the cells in view
@@ -189,7 +205,7 @@ def test_axe_finds_no_barrier_in_what_the_cells_show(lesson: Lesson):
     assert rule["id"] == "image-alt"
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CAPTION_BOX], indirect=True)
+@pytest.mark.parametrize("lesson", LESSONS[:1], indirect=True)
 def test_the_caption_box_draws_another_caption_and_explains_a_misspelt_one(lesson: Lesson):
     page = lesson.page
     output = widget_with(lesson, page.get_by_role("textbox", name="caption"))
@@ -207,7 +223,7 @@ def test_the_caption_box_draws_another_caption_and_explains_a_misspelt_one(lesso
     expect(picture).to_have_count(0)
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_SLIDER], indirect=True)
+@pytest.mark.parametrize("lesson", lesson_with("slider"), indirect=True)
 def test_moving_the_noise_slider_changes_the_picture_beside_it(lesson: Lesson):
     page = lesson.page
     output = widget_with(lesson, page.get_by_role("slider"))
@@ -220,7 +236,7 @@ def test_moving_the_noise_slider_changes_the_picture_beside_it(lesson: Lesson):
     expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_BUTTON], indirect=True)
+@pytest.mark.parametrize("lesson", lesson_with("slider_with_button"), indirect=True)
 def test_enhance_again_gives_other_answers_and_the_slider_reaches_its_ends(lesson: Lesson):
     button = lesson.page.get_by_role("button", name="Enhance again", exact=True)
     output = widget_with(lesson, button)
@@ -237,7 +253,7 @@ def test_enhance_again_gives_other_answers_and_the_slider_reaches_its_ends(lesso
         expect(picture).to_have_attribute("alt", re.compile(f"blur {blur} and four answers"))
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_VOTES], indirect=True)
+@pytest.mark.parametrize("lesson", lesson_with("vote_gallery"), indirect=True)
 def test_votes_are_cast_with_the_mouse_and_with_the_keyboard_and_can_be_changed(lesson: Lesson):
     page = lesson.page
     output = widget_with(lesson, page.get_by_role("button", name="up 1", exact=True))
@@ -255,7 +271,7 @@ def test_votes_are_cast_with_the_mouse_and_with_the_keyboard_and_can_be_changed(
     expect(output.locator("img").last).to_have_attribute("alt", re.compile("^Picture 16, .*: down$"))
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CALCULATOR], indirect=True)
+@pytest.mark.parametrize("lesson", lesson_with("size_calculator"), indirect=True)
 def test_the_calculator_reckons_at_its_extremes_with_the_keyboard_and_explains_what_it_refuses(lesson: Lesson):
     model = lesson.page.get_by_role("textbox", name="size of the model")
     output = widget_with(lesson, model, beside="table")
@@ -278,7 +294,7 @@ def test_the_calculator_reckons_at_its_extremes_with_the_keyboard_and_explains_w
     expect(sums).to_contain_text("7,235 TB", timeout=10_000)
 
 
-@pytest.mark.parametrize("lesson", [FIRST_LESSON_WITH_A_CALCULATOR], indirect=True)
+@pytest.mark.parametrize("lesson", lesson_with("size_calculator"), indirect=True)
 def test_the_slider_goes_through_the_drawings_and_their_neighbours_to_both_ends(lesson: Lesson):
     output = widget_with(lesson, lesson.page.get_by_role("slider"))
     slider, picture = output.get_by_role("slider"), output.locator("img").first

@@ -518,21 +518,20 @@ def test_from_assign_to_feedback_and_grades_by_the_three_commands(checkout, tmp_
 @pytest.mark.sandbox
 def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, tmp_path):
     calm = make_course(tmp_path / "calm", checkout)
-    expected = mixed_class(calm, 30)
+    expected = mixed_class(calm, 20)
     stormy = tmp_path / "stormy"
     shutil.copytree(calm, stormy)
-    program = [sys.executable, "-c", "import sys; from course_lib import cli; sys.exit(cli.main(sys.argv[1:]))"]
+    program = [sys.executable, "-c", "import sys; from course_tools import cli; sys.exit(cli.main(sys.argv[1:]))"]
     command = [*program, "grade", str(stormy), "--jobs", "2"]
     lines: list[str] = []
     for kill in range(10):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=checkout) as run:
             assert run.stdout is not None
-            # After two more students each time, at the end while it writes the pages.
-            wanted, left = (r"Feedback", 1) if kill == 9 else (r"\d+/\d+ ", 2)
+            # After one more student each time, at the end while it writes the pages.
+            wanted = r"Feedback" if kill == 9 else r"\d+/\d+ "
             for line in run.stdout:
                 lines.append(line)
-                left -= bool(re.match(wanted, line))
-                if not left:
+                if re.match(wanted, line):
                     break
             # Each time at another moment of the next one, however fast the machine: some must be left for the end.
             seconds = re.search(r", ([\d.]+) s$", lines[-1])
@@ -542,12 +541,12 @@ def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, 
             lines += run.stdout.readlines()
     lines += subprocess.run(command, capture_output=True, text=True, cwd=checkout, check=True).stdout.splitlines()
     judged = [told[1] for line in lines if (told := re.match(r"\d+/\d+ (student \d+) ", line))]
-    assert len(judged) == len(set(judged)) >= 20, "killed between grading and saying so, a student has no line"
+    assert len(judged) == len(set(judged)) >= 10, "killed between grading and saying so, a student has no line"
     rows = grade(calm, jobs=2, say=lambda line: None)
     assert {row["student"]: row["score"] for row in rows} == expected
     assert found(stormy) == found(calm)
     assert (stormy / "grades.csv").read_text() == (calm / "grades.csv").read_text()
-    assert len(list(stormy.glob("feedback/*/*/*.html"))) == 30
+    assert len(list(stormy.glob("feedback/*/*/*.html"))) == 20
     assert not list(stormy.rglob("*.part"))
 
 

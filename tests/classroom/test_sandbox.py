@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from course_lib import checks
 from course_tools.classroom import sandbox, seccomp, wire, worker
 from course_tools.classroom.sandbox import Limits, Sandbox, SandboxError
-from tests.support.hostile import HARMLESS, HOSTILE, RIGHT, SPIES
+from tests.support.hostile import HARMLESS, HOSTILE, NEED_A_NEW_SANDBOX, RIGHT, SPIES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -261,86 +262,123 @@ def test_what_the_start_computes_is_no_exercises():
         assert box.starts == 1
 
 
+@pytest.fixture(scope="module")
+def walled() -> Iterator[Sandbox]:
+    """One sandbox for many submissions: to import torch takes longer than to judge one.
+
+    Each exercise is a process of its own in it, and a sandbox that one of them broke starts anew for the next.
+    """
+    with Sandbox(SMALL) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def open_air() -> Iterator[Sandbox]:
+    """The same without walls."""
+    with Sandbox(SMALL, isolated=False) as box:
+        yield box
+
+
 @pytest.mark.sandbox
-def test_the_system_itself_limits_what_an_exercise_computes():
+def test_the_system_itself_limits_what_an_exercise_computes(walled):
     source = "def f(): import resource; return list(resource.getrlimit(resource.RLIMIT_CPU))"
-    with Sandbox(SMALL) as box, box.function("f", [source]) as f:
+    with walled.function("f", [source]) as f:
         assert f() == [SMALL.cpu_seconds] * 2
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("isolated", [True, False])
-def test_if_memory_runs_out_a_submission_ends_before_its_judge(isolated):
+@pytest.mark.parametrize("box", ["walled", "open_air"])
+def test_if_memory_runs_out_a_submission_ends_before_its_judge(box, request):
     source = "def f(): return open('/proc/self/oom_score_adj').read().strip()"
-    with Sandbox(SMALL, isolated=isolated) as box, box.function("f", [source]) as f:
+    with request.getfixturevalue(box).function("f", [source]) as f:
         assert f() == "1000"
 
 
 def left_over() -> list[str]:
     """What this process has started and not ended."""
-    return [child.name() for child in psutil.Process().children(recursive=True)]
+    names = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            names.append(child.name())
+    return sorted(names)
 
 
-@pytest.fixture
-def before(tmp_path, monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("SECRET", "of the instructor")
-    already = left_over()
-    open_files = len(os.listdir("/proc/self/fd"))
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """Fails if there is a process or an open file more than before."""
+    already, open_files = left_over(), len(os.listdir("/proc/self/fd"))
     yield
+    deadline = time.monotonic() + 10  # what was killed takes its time to end
+    while left_over() != already and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert left_over() == already
     assert len(os.listdir("/proc/self/fd")) == open_files
 
 
-def judged(source: str, *, isolated: bool = True) -> tuple[checks.Verdict, checks.Verdict, float]:
-    """The verdicts on `blend`, and on an honest exercise after it; the seconds that the first took."""
-    with Sandbox(SMALL, isolated=isolated) as box:
+def judged(source: str, box: Sandbox) -> tuple[checks.Verdict, float]:
+    """The verdict on `blend`, and the seconds that it took.  An honest exercise after it has to pass."""
+    if box.process is None:
+        box.start()
+    with nothing_left_behind():
         start = time.monotonic()
         with box.function("blend", [source, LAST], [0]) as blend:
             verdict = checks.blend(blend)
         took = time.monotonic() - start
         with box.function("to_screen", [source, LAST], [1]) as to_screen:
-            return verdict, checks.to_screen(to_screen), took
+            honest = checks.to_screen(to_screen)
+        assert honest.passed, honest
+    return verdict, took
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_function_earns_nothing_and_costs_nobody_anything(source, before):
-    verdict, honest, took = judged(source)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_function_earns_nothing_and_costs_nobody_anything(name, request):
+    with Sandbox(SMALL) if name in NEED_A_NEW_SANDBOX else nullcontext(request.getfixturevalue("walled")) as box:
+        verdict, took = judged(HOSTILE[name], box)
     assert not verdict.passed
     assert verdict.what.startswith("Not yet. ")
-    assert honest.passed, honest
     assert took < SMALL.wall_seconds + 60  # it ends; how soon, the machine decides
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Sandbox]:
+    """One sandbox for all that look round in it, started where there is something to find."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET", "of the instructor")
+        with Sandbox(PATIENT) as box:
+            yield box
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("source", SPIES.values(), ids=SPIES)
-def test_a_spy_finds_nothing(source, before):
-    with Sandbox(PATIENT) as box, box.function("blend", [source]) as blend:
+def test_a_spy_finds_nothing(source, patient):
+    with nothing_left_behind(), patient.function("blend", [source]) as blend:
         assert blend(0, 0, 0) == "[]"
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("source", HARMLESS.values(), ids=HARMLESS)
-def test_a_right_function_is_right_whatever_else_it_does(source, before):
-    verdict, honest, _ = judged(source)
+def test_a_right_function_is_right_whatever_else_it_does(source, walled):
+    verdict, _ = judged(source, walled)
     assert verdict.passed, verdict
-    assert honest.passed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["an infinite loop", "os._exit", "20 GB at once", "SIGKILL of its parent", "sys.exit"])
-def test_without_a_sandbox_time_and_memory_are_still_limited(name, before):
-    verdict, honest, took = judged(HOSTILE[name], isolated=False)
+def test_without_a_sandbox_time_and_memory_are_still_limited(name, open_air):
+    verdict, took = judged(HOSTILE[name], open_air)
     assert not verdict.passed
-    assert honest.passed
     assert took < SMALL.wall_seconds + 60  # it ends; how soon, the machine decides
 
 
-@pytest.mark.slow
-def test_what_is_left_behind_without_a_sandbox_is_ended(before):
-    verdict, honest, _ = judged(RIGHT, isolated=False)
-    assert verdict.passed
-    assert honest.passed
+@pytest.mark.parametrize(
+    "isolated", [pytest.param(True, marks=pytest.mark.sandbox), pytest.param(False, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("source", [RIGHT, HOSTILE["SIGKILL of its parent"]], ids=["right", "hostile"])
+def test_nothing_is_left_of_a_sandbox_that_has_ended(source, isolated):
+    with nothing_left_behind(), Sandbox(SMALL, isolated=isolated) as box:
+        verdict, _ = judged(source, box)
+        assert verdict.passed == (source == RIGHT)
 
 
 @pytest.mark.sandbox

@@ -316,7 +316,7 @@ def test_analogies_hold_on_the_course_corpus_and_fail_on_a_small_one(trained):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_analogies_hold_for_every_seed(seed):
     for sentences in (corpus(), corpus(seed=seed)):
         words = train(sentences, seed=seed)
@@ -714,14 +714,16 @@ def test_no_network_is_said_at_once_with_the_way_on(tmp_path, monkeypatch, nothi
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_server_that_never_answers_is_given_up_in_five_seconds(tmp_path, monkeypatch):
+def test_a_server_that_never_answers_is_given_up(tmp_path, monkeypatch):
+    assert lib.PATIENCE < 5
+    monkeypatch.setattr(lib, "PATIENCE", 0.5)
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen()
         point_at(monkeypatch, tmp_path / "cache", f"http://127.0.0.1:{hole.getsockname()[1]}")
         start = time.monotonic()
         refused("no answer from")
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 1.5
     assert not (tmp_path / "cache").exists()
 
 

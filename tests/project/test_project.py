@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -221,15 +222,20 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", "-s", *arguments], cwd=folder, env=outside, capture_output=True, text=True)
 
 
+def pretended(folder: Path, version: tuple[int, ...]) -> Path:
+    """A Python that says it is of another version, and runs what stands behind -c."""
+    python = folder / "python"
+    pretend = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$2"\n')
+    python.chmod(0o755)
+    return python
+
+
 @pytest.mark.unix
 @pytest.mark.parametrize("other_version", [(3, 10, 14), (3, 15, 0)])
 def test_a_python_that_is_too_old_or_too_new_gets_one_sentence(checkout, tmp_path, other_version):
-    other = tmp_path / "python"
-    pretend = f"import sys; sys.version_info = {other_version}; exec(sys.argv[1])"
-    other.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$2"\n')
-    other.chmod(0o755)
     (tmp_path / "Makefile").write_text((checkout / "Makefile").read_text())
-    made = make(tmp_path, ".venv/.python", f"PYTHON={other}")
+    made = make(tmp_path, ".venv/.python", f"PYTHON={pretended(tmp_path, other_version)}")
     assert made.returncode
     assert made.stdout == "The course needs a Python from 3.11 to 3.14; name one, say: make lab PYTHON=python3.12\n"
     assert not (tmp_path / ".venv").exists()
@@ -260,20 +266,64 @@ def test_an_install_that_breaks_off_is_begun_again(checkout, tmp_path):
     assert (tmp_path / ".venv/.lab").exists()
 
 
+@pytest.mark.unix
+@pytest.mark.parametrize("minor", [11, 12, 13])
+def test_the_oldest_versions_are_left_out_by_name_where_they_have_no_wheels(checkout, tmp_path, minor):
+    for name in ("Makefile", "pyproject.toml", "requirements/torch.txt", "requirements/lowest.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(checkout / name, tmp_path / name)
+    program = tmp_path / ".venv-lowest/bin/python"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / ".venv-lowest/.done").touch()
+    made = make(tmp_path, "lowest", f"PYTHON={pretended(tmp_path, (3, minor, 9))}")
+    assert made.returncode == 0, made.stderr
+    left_out = tmp_path / ".reports/lowest.left-out"
+    if minor == 11:
+        assert "-m pytest" in made.stdout
+        assert not left_out.exists()
+    else:
+        assert made.stdout == left_out.read_text()
+        assert made.stdout.startswith("Left out: lowest. The oldest versions have wheels for Python 3.11 only;")
+
+
+def test_the_oldest_versions_are_tried_with_every_folder_of_tests_that_needs_no_more_packages(checkout):
+    """So that a folder is left out for a reason, and none because somebody forgot it."""
+    (tried,) = re.findall(r"^LOWEST := (.+)$", (checkout / "Makefile").read_text(), re.M)
+    need_more = {"notebooks", "classroom", "project", "browser", "colab"}  # the authors' tools, or a whole lab
+    there = {path.relative_to(checkout / "tests").parts[0] for path in checkout.glob("tests/**/test_*.py")}
+    assert there - need_more <= {Path(folder).name for folder in tried.split()}
+
+
 @pytest.mark.parametrize(
-    ("suites", "line", "status"),
+    ("suites", "left_out", "said", "status"),
     [
-        (['tests="5" failures="0" errors="0" skipped="1"', 'tests="2"'], "6 passed, 0 failed, 1 skipped", 0),
-        (['tests="5" failures="1" errors="1" skipped="0"'], "3 passed, 2 failed, 0 skipped", 1),
-        ([], "0 passed, 0 failed, 0 skipped", 1),
+        (['tests="5" failures="0" errors="0" skipped="1"', 'tests="2"'], "", "6 passed, 0 failed, 1 skipped\n", 0),
+        (['tests="5" failures="1" errors="1" skipped="0"'], "", "3 passed, 2 failed, 0 skipped\n", 1),
+        (['tests="2"'], "Left out: x.\n", "Left out: x.\n2 passed, 0 failed, 0 skipped\n", 0),
+        ([], "", "0 passed, 0 failed, 0 skipped\n", 1),
     ],
 )
-def test_the_closing_line_adds_all_reports_up(checkout, tmp_path, suites, line, status):
+def test_the_closing_line_adds_all_reports_up(checkout, tmp_path, suites, left_out, said, status):
     for number, suite in enumerate(suites):
         (tmp_path / f"{number}.xml").write_text(f'<testsuites><testsuite name="pytest" {suite}/></testsuites>')
+    if left_out:
+        (tmp_path / "x.left-out").write_text(left_out)
     command = [sys.executable, checkout / ".ci/total.py", tmp_path]
     ended = subprocess.run(command, capture_output=True, text=True)
-    assert (ended.stdout, ended.returncode) == (f"{line}\n", status)
+    assert (ended.stdout, ended.returncode) == (said, status)
+
+
+def test_make_test_runs_every_part_once(checkout):
+    """All but what the workflow runs beside it, or at night."""
+    makefile = (checkout / "Makefile").read_text()
+    parts = [
+        word
+        for words in re.findall(r"\$\(MAKE\) --keep-going (?:--jobs=\d )?([\w ]+)", makefile)
+        for word in words.split()
+    ]
+    assert sorted(parts) == ["beside", "browser", "lint", "lowest", "quick", "slow", "solved"]
 
 
 # --- The workflow -----------------------------------------------------------------------------------------------------
@@ -281,9 +331,13 @@ def test_the_closing_line_adds_all_reports_up(checkout, tmp_path, suites, line, 
 
 def workflow_targets(workflow: dict) -> list[str]:
     """What the workflow's steps ask of make."""
-    lines = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
-    words = [word for line in lines for word in re.findall(r"\bmake ([^&|;\n]+)", line)]
-    return [word for line in words for word in line.split() if "=" not in word]
+    targets = []
+    for job in workflow["jobs"].values():
+        for line in [step.get("run", "") for step in job["steps"]]:
+            for words in re.findall(r"\bmake ([^&|;\n]+)", line):
+                several = job["strategy"]["matrix"]["targets"] if "${{ matrix.targets }}" in words else [words]
+                targets += [word for words in several for word in words.split() if "=" not in word]
+    return targets
 
 
 @pytest.fixture(scope="module")
@@ -294,11 +348,11 @@ def workflow(checkout: Path) -> dict:
 def test_the_workflow_calls_targets_that_make_knows(checkout, workflow):
     known = re.search(r"^\.PHONY: (.+)$", (checkout / "Makefile").read_text(), re.M)[1].split()
     asked = workflow_targets(workflow)
-    assert {"check", "solved", "test", "colab", "site"} == set(asked)
+    assert sorted(asked) == ["browser", "browser-all", "check", "colab", "lowest", "site", "slow", "solved"]
     assert [target for target in asked if target not in known] == []
-    assert workflow_targets(
-        {"jobs": {"one": {"steps": [{"run": "make lab && make gone A=b"}, {"uses": "make it"}]}}}
-    ) == ["lab", "gone"]
+    one = {"steps": [{"run": "make lab && make gone A=b"}, {"uses": "make it"}]}
+    two = {"strategy": {"matrix": {"targets": ["a b"]}}, "steps": [{"run": "make ${{ matrix.targets }} C=d"}]}
+    assert workflow_targets({"jobs": {"one": one, "two": two}}) == ["lab", "gone", "a", "b"]
 
 
 def test_the_workflow_runs_on_three_systems_and_every_python_that_is_allowed(project, workflow):
@@ -306,12 +360,29 @@ def test_the_workflow_runs_on_three_systems_and_every_python_that_is_allowed(pro
     assert [system.partition("-")[0] for system in matrix["os"]] == ["ubuntu", "macos", "windows"]
     allowed = SpecifierSet(project["requires-python"])
     assert matrix["python"] == [f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}.0")]
-    everything = {
-        step["with"]["python-version"]
-        for step in workflow["jobs"]["everything"]["steps"]
-        if "python-version" in step.get("with", {})
-    }
-    assert everything == {matrix["python"][0]}  # the oldest versions of all packages have wheels for that one
+    solved = workflow["jobs"]["solved"]["strategy"]["matrix"]["include"]
+    assert [job["os"] for job in solved] == matrix["os"]
+    assert [job["python"] for job in solved] == matrix["python"]
+
+
+@pytest.mark.parametrize("job", ["linux", "nightly"])
+def test_the_rest_runs_with_the_python_of_the_oldest_versions(workflow, job):
+    steps = workflow["jobs"][job]["steps"]
+    assert [step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})] == ["3.11"]
+
+
+def test_every_job_keeps_what_it_has_installed_for_the_next(workflow):
+    for name, job in workflow["jobs"].items():
+        (python,) = (step["with"] for step in job["steps"] if "setup-python" in step.get("uses", ""))
+        assert (name, python["cache"], python["cache-dependency-path"]) == (name, "pip", "requirements/*.txt")
+
+
+def test_at_night_every_blank_lesson_runs_whole_in_a_browser_and_nothing_else_runs(workflow):
+    assert workflow[True]["schedule"]  # YAML takes the word `on` for a truth
+    at_night = {name for name, job in workflow["jobs"].items() if job["if"] == "github.event_name == 'schedule'"}
+    assert at_night == {"nightly"}
+    others = {job["if"] for name, job in workflow["jobs"].items() if name != "nightly"}
+    assert others == {"github.event_name != 'schedule'"}
 
 
 def test_on_windows_make_finds_an_environments_programs(checkout):

@@ -2,44 +2,22 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.support.built_site import built_site, copied, sphinx
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # what all of them look at is made once
 
 LESSONS = sorted(path.stem for path in Path(__file__).resolve().parents[2].glob("notebooks/[0-9][0-9]_*.ipynb"))
 
 
-def copied(checkout: Path, to: Path, repository: str = "") -> Path:
-    """The course as far as the site is made of it, in a folder of its own."""
-    left_out = shutil.ignore_patterns("__pycache__", "lessons", "shipped")
-    for name in ("docs", "images", "notebooks"):
-        shutil.copytree(checkout / name, to / name, ignore=left_out)
-    shutil.copytree(checkout / "course_lib", to / "course_lib", ignore=left_out)
-    settings = (checkout / "pyproject.toml").read_text()
-    (to / "pyproject.toml").write_text(re.sub(r'(?m)^repository = ".*"$', f'repository = "{repository}"', settings))
-    return to
-
-
-def sphinx(root: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", root / "docs", out]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
-def site(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site of a course that was not published yet."""
-    folder = tmp_path_factory.mktemp("site")
-    built = sphinx(copied(checkout, folder / "course"), folder / "html")
-    assert built.stdout + built.stderr == ""
-    assert built.returncode == 0
-    return folder / "html"
+def site(checkout: Path) -> Path:
+    return built_site(checkout)
 
 
 class Page(HTMLParser):
@@ -128,7 +106,7 @@ def test_nothing_leads_to_colab_or_binder_until_the_course_is_published(site: Pa
     assert [path.name for path in site.rglob("*.html") if leads.search(path.read_text())] == []
 
 
-def test_a_published_course_gets_buttons_and_its_404_leads_home(checkout: Path, tmp_path: Path):
+def test_a_published_course_gets_buttons_a_404_that_leads_home_and_what_it_draws_with(checkout: Path, tmp_path: Path):
     root = copied(checkout, tmp_path / "course", "OWNER/NAME")
     for path in (root / "notebooks").rglob("*.ipynb"):  # one lesson is enough, and much faster
         if path.stem != "00_start_here":
@@ -136,6 +114,8 @@ def test_a_published_course_gets_buttons_and_its_404_leads_home(checkout: Path, 
     opening = root / "notebooks/solutions/00_start_here.ipynb"
     opening.write_text(re.sub(r"\[([^\[\]\n]+)\]\(\d\d_\w+\.ipynb\)", r"\1", opening.read_text()))
     (root / "docs/library/reference.md").write_text("# The library\n")
+    (root / "build/live").mkdir(parents=True)
+    (root / "build/live/draw.json").write_text("what the front page draws with")
     built = sphinx(root, tmp_path / "html")
     assert (built.stdout + built.stderr, built.returncode) == ("", 0)
     lesson = Page(tmp_path / "html/lessons/00_start_here.html").links
@@ -143,6 +123,7 @@ def test_a_published_course_gets_buttons_and_its_404_leads_home(checkout: Path, 
     assert f"https://colab.research.google.com/github/OWNER/NAME/blob/v0.1.0/{notebook}" in lesson
     assert "https://mybinder.org/v2/gh/OWNER/NAME/v0.1.0?labpath=notebooks%2F00_start_here.ipynb" in lesson
     assert "/NAME/" in Page(tmp_path / "html/404.html").links
+    assert (tmp_path / "html/_static/draw.json").exists()
 
 
 def test_a_link_that_leads_nowhere_stops_the_build(checkout: Path, tmp_path: Path):

@@ -210,6 +210,9 @@ HOSTILE: dict[str, str] = {
     ),
 }
 
+# Those that fill the sandbox's disk, or forge the numbers of the first messages in it.
+NEED_A_NEW_SANDBOX = {"a full disk", "millions of files", "replies of its own"}
+
 # What a submission learns or does is told in its answer: a text, which the tests look at.
 # Where the files of others are: of users, of services, and what the one who grades keeps at home.
 OTHERS = ["/home", "/etc/passwd", "/var", "/mnt", "/run", "/opt", "/srv"]
