@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import CourseError
 from .threads import one_thread
 from .world.render import CHUNK, chunks
-from .world.shapes import Chance, wave
+from .world.shapes import SeededDetails, wave
 
 # What is to be read in a picture: its mirror image says something else.
 READ = re.compile(r'["“”]|\d|\b(letters?|words?|text|sign|plate|clock)\b', re.IGNORECASE)
@@ -32,7 +32,7 @@ class Augmentation:
 
     name: str
     does: str
-    change: Callable[[Tensor, Chance], Tensor]
+    change: Callable[[Tensor, SeededDetails], Tensor]
     says: Callable[[str], str | None]
     share: float = 1.0
 
@@ -51,13 +51,13 @@ class Augmentation:
             raise CourseError(f"Every picture needs its caption and its seed; here are {counts}.")
         if pictures.ndim != 4 or pictures.shape[1] != 3:
             raise CourseError(f"Pictures to augment are B x 3 x H x W, and these are {tuple(pictures.shape)}.")
-        chosen = (Chance(seeds)(f"{self.name}?") < self.share).flatten().tolist()
+        chosen = (SeededDetails(seeds)(f"{self.name}?") < self.share).flatten().tolist()
         after = {i: self.says(caption) for i, caption in enumerate(captions) if chosen[i]}
         changed = {i: said for i, said in after.items() if said is not None}
         pictures = pictures.clone()
         with one_thread():
             for some in chunks(list(changed), max(1, CHUNK // pictures.shape[2:].numel()), "cpu"):
-                pictures[some] = self.change(pictures[some], Chance(seeds[some])).clamp(-1, 1)
+                pictures[some] = self.change(pictures[some], SeededDetails(seeds[some])).clamp(-1, 1)
         return pictures, [changed.get(i, caption) for i, caption in enumerate(captions)]
 
     def keeps(self, caption: str) -> bool:
@@ -68,7 +68,7 @@ class Augmentation:
 # --- What keeps the caption, or nearly -------------------------------------------------------------------------------
 
 
-def mirror(pictures: Tensor, free: Chance) -> Tensor:
+def mirror(pictures: Tensor, rng: SeededDetails) -> Tensor:
     return pictures.flip(3)
 
 
@@ -77,10 +77,10 @@ def mirrored(caption: str) -> str | None:
     return None if READ.search(caption) else re.sub(r"\w+", lambda word: SIDES.get(word[0], word[0]), caption)
 
 
-def cut_out(pictures: Tensor, free: Chance) -> Tensor:
+def cut_out(pictures: Tensor, rng: SeededDetails) -> Tensor:
     """The picture moved by up to a sixteenth of its side, in whole pixels to stay sharp; mirrored beyond its edge."""
     (x, y), (high, wide) = grid(pictures), pictures.shape[2:]
-    aside, up = ((free(name, -1, 1) * side / 16).round() * 2 / side for name, side in (("aside", wide), ("up", high)))
+    aside, up = ((rng(name, -1, 1) * side / 16).round() * 2 / side for name, side in (("aside", wide), ("up", high)))
     return look(pictures, x + aside, y + up, mode="nearest")
 
 
@@ -96,9 +96,9 @@ def look(pictures: Tensor, x: Tensor, y: Tensor, *, mode: str = "bilinear") -> T
     return F.grid_sample(pictures, where, mode=mode, align_corners=False, padding_mode="reflection")
 
 
-def other_light(pictures: Tensor, free: Chance) -> Tensor:
+def other_light(pictures: Tensor, rng: SeededDetails) -> Tensor:
     """A little brighter or darker, a little warmer or colder: too little to make a black cat a grey one."""
-    strength, warmth = free("strength", 0.92, 1.08), free("warm", -0.04, 0.04)
+    strength, warmth = rng("strength", 0.92, 1.08), rng("warm", -0.04, 0.04)
     tint = torch.stack([strength + warmth, strength, strength - warmth], dim=1)  # B x 3 x 1 x 1
     return (pictures + 1) * tint - 1
 
@@ -121,7 +121,7 @@ colour = Augmentation("colour", "keeps it", other_light, same)
 # --- Styles: picture and caption change ------------------------------------------------------------------------------
 
 
-def cubist(pictures: Tensor, free: Chance, *, cuts: int = 5) -> Tensor:
+def cubist(pictures: Tensor, rng: SeededDetails, *, cuts: int = 5) -> Tensor:
     """Straight cuts make facets: each shows the scene from a little elsewhere, flatter, in its own light.
 
     After the habit of Braque and Picasso to set several views of a thing side by side in one picture.
@@ -130,15 +130,15 @@ def cubist(pictures: Tensor, free: Chance, *, cuts: int = 5) -> Tensor:
     facet = torch.zeros(len(pictures), *pictures.shape[2:], dtype=torch.int64)  # B x H x W: which side of each cut
     aside, up, light, nearest = torch.zeros(4, *facet.shape)
     for k in range(cuts):
-        turn = (k + free(f"cut {k}")) / cuts * 2  # once round a square, half of it: no sine needed
+        turn = (k + rng(f"cut {k}")) / cuts * 2  # once round a square, half of it: no sine needed
         across, down = 1 - 2 * (turn % 2 - 1).abs(), 1 - 2 * ((turn + 0.5) % 2 - 1).abs()
         length = (across * across + down * down).sqrt()
         across, down = across / length, down / length
-        far = x * across + y * down - free(f"place {k}", -0.7, 0.7)  # B x H x W: how far from the cut
+        far = x * across + y * down - rng(f"place {k}", -0.7, 0.7)  # B x H x W: how far from the cut
         side = (far > 0) * 2.0 - 1
-        slip = free(f"slip {k}", 0.015, 0.05) * free.sign(f"way {k}") * side
+        slip = rng(f"slip {k}", 0.015, 0.05) * rng.sign(f"way {k}") * side
         aside, up = aside - down * slip, up + across * slip
-        light = light + (1 - far.abs() / 0.4).clamp(0, 1) * side * free.sign(f"light {k}")
+        light = light + (1 - far.abs() / 0.4).clamp(0, 1) * side * rng.sign(f"light {k}")
         nearest = far.abs() if k == 0 else nearest.minimum(far.abs())
         facet = 2 * facet + (far > 0)
     seen = look(pictures, x + aside, y + up, mode="nearest")
@@ -158,16 +158,16 @@ def flat(pictures: Tensor, regions: Tensor) -> Tensor:
     return means.gather(2, index.expand(-1, 3, -1)).reshape(pictures.shape)
 
 
-def oily(pictures: Tensor, free: Chance) -> Tensor:
+def oily(pictures: Tensor, rng: SeededDetails) -> Tensor:
     """Brush strokes: colours run along the edges of things, and bristles leave ridges that catch the light.
 
     Kuwahara's filter (1976) clears areas, and colours and bristles are smeared along the strokes (line integral
     convolution, Cabral and Leedom 1993).
     """
     side = min(pictures.shape[2:])
-    x, y = strokes(pictures, free)
+    x, y = strokes(pictures, rng)
     cleared = kuwahara(pictures, reach=max(1, side // 40))
-    generators = (torch.Generator().manual_seed(seed % 2**63) for seed in free.seeds.tolist())
+    generators = (torch.Generator().manual_seed(seed % 2**63) for seed in rng.seeds.tolist())
     bristles = torch.stack([torch.rand(1, *pictures.shape[2:], generator=generator) for generator in generators])
     smeared = smear(torch.cat([cleared, 2 * bristles - 1], dim=1), x, y, reach=max(1.6, side / 28))
     colours, ridges = 0.6 * smeared[:, :3] + 0.4 * cleared, 2.4 * smeared[:, 3:]
@@ -192,7 +192,7 @@ def kuwahara(pictures: Tensor, *, reach: int) -> Tensor:
     return quietest
 
 
-def strokes(pictures: Tensor, free: Chance) -> tuple[Tensor, Tensor]:
+def strokes(pictures: Tensor, rng: SeededDetails) -> tuple[Tensor, Tensor]:
     """Which way the brush goes, across and down, B x H x W each: along edges, and in slow swirls elsewhere."""
     x, y = grid(pictures)
     grey = F.pad(pictures.mean(dim=1, keepdim=True), (1,) * 4, mode="replicate")
@@ -203,7 +203,7 @@ def strokes(pictures: Tensor, free: Chance) -> tuple[Tensor, Tensor]:
     for _ in range(2):
         double = F.avg_pool2d(F.pad(double, (size // 2,) * 4, mode="replicate"), size, 1)
     swirl = [
-        wave(0.5 * a + free(f"{name} along") + 0.25 * wave(0.4 * b + free(f"{name} aside")))
+        wave(0.5 * a + rng(f"{name} along") + 0.25 * wave(0.4 * b + rng(f"{name} aside")))
         for name, a, b in (("swirl", x, y), ("eddy", y, x))
     ]
     cos, sin = (double + 0.045 * torch.stack(swirl, dim=1)).unbind(dim=1)

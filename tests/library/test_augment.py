@@ -202,7 +202,7 @@ def test_kuwahara_keeps_an_edge_and_takes_a_speck_away():
 def test_strokes_run_along_an_edge_whichever_way_it_lies(across, down):
     x, y = augment.grid(torch.zeros(1, 3, 32, 32))
     light = ((x * down - y * across) * 8).clamp(-1, 1)  # the edge goes through the middle, along (across, down)
-    dx, dy = augment.strokes(light[:, None].expand(1, 3, -1, -1), augment.Chance(torch.tensor([4])))
+    dx, dy = augment.strokes(light[:, None].expand(1, 3, -1, -1), augment.SeededDetails(torch.tensor([4])))
     length = (across**2 + down**2) ** 0.5
     along = (dx * across + dy * down).abs() / length
     assert along[0, 14:18, 14:18].min() > 0.97
