@@ -263,7 +263,7 @@ class Library:
 
     def route(self, noisy: Tensor) -> list[str]:
         """The caption of the specialist that each picture is sent to; it has to choose one.  noisy: (B, 3, 32, 32)."""
-        return self.router.name(noisy, refuse=False)["specialist"]
+        return self.router.name(noisy, allow_reject=False)["specialist"]
 
     def denoise(self, noisy: Tensor, amount: float, captions: Sequence[str]) -> Tensor:
         """Walk each picture back from `amount` of noise with the specialist of its caption.  (B, 3, 32, 32)."""

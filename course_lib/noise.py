@@ -71,7 +71,7 @@ def autocorrelation(picture: Tensor, *, reach: int) -> list[float]:
     keeps every other one within about 2 / sqrt(n) of 0.
     """
     width = picture.shape[-1]
-    return [correlation(picture[..., : width - far], picture[..., far:]) for far in range(reach + 1)]
+    return [correlation(picture[..., : width - shift], picture[..., shift:]) for shift in range(reach + 1)]
 
 
 def classic_denoisers(noisy: Tensor, amount: float) -> dict[str, Tensor]:

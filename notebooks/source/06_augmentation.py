@@ -182,7 +182,7 @@ for number in tqdm(range(120), desc="a judge of sides"):
 # %%
 def agrees(pictures, captions):
     """The share of pictures that look to the side that their captions say."""
-    named = observer.name(pictures, refuse=False)["side"]
+    named = observer.name(pictures, allow_reject=False)["side"]
     return mean(side in caption for side, caption in zip(named, captions, strict=True))
 
 

@@ -279,8 +279,8 @@ class Painter(nn.Module):
 class Signs:
     """A router that goes by the picture's mean."""
 
-    def name(self, pictures, *, refuse):
-        assert not refuse
+    def name(self, pictures, *, allow_reject):
+        assert not allow_reject
         return {"specialist": ["light" if value > 0 else "dark" for value in pictures.mean(dim=(1, 2, 3))]}
 
 
