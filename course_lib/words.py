@@ -1,18 +1,16 @@
 """Words as vectors: a made corpus, Word2Vec, analogies, and keys that say what a caption says.  Lesson 4."""
 
-import contextlib
 import difflib
 import hashlib
-import json
 import random
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
@@ -372,8 +370,12 @@ def make_words(path: Path | str = SHIPPED) -> dict[str, Any]:
     return recipe
 
 
-REAL = {"glove-wiki-gigaword-50": 66, "glove-wiki-gigaword-100": 128, "glove-twitter-25": 105}  # megabytes
-PATIENCE = 3.0  # seconds
+REAL = {  # megabytes, and the MD5 checksum in gensim's catalogue
+    "glove-wiki-gigaword-50": (66, "c289bc5d7f2f02c6dc9f2f9b67641813"),
+    "glove-wiki-gigaword-100": (128, "40ec481866001177b8cd4cb0df92924f"),
+    "glove-twitter-25": (105, "50db0211d7e7a2dcd362c6b774762793"),
+}
+TIMEOUT = 5.0  # seconds without an answer, or without more of it
 OWN = "go on with the course's own words, which need no network"
 
 
@@ -392,7 +394,7 @@ def real_words(name: str = "glove-wiki-gigaword-50", *, download: bool = False, 
     path = Path(downloader.BASE_DIR, name, name + ".gz")
     if not path.exists():
         if not download:
-            source = f"{REAL[name]} MB from {downloader.DOWNLOAD_BASE_URL}/{name}"
+            source = f"{REAL[name][0]} MB from {downloader.DOWNLOAD_BASE_URL}/{name}"
             raise CourseError(f"{name} is not on this machine: say download=True to get it ({source}), or {OWN}.")
         fetch(name, path.parent)
     try:
@@ -405,68 +407,32 @@ def real_words(name: str = "glove-wiki-gigaword-50", *, download: bool = False, 
 def fetch(name: str, folder: Path) -> None:
     """Download a set of vectors into `folder`, whole and with the right checksum or not at all.
 
-    It keeps gensim's addresses and its layout.  gensim's own `load` is not called: it waits for ever where a network
-    doesn't answer, leaves halves behind, and runs the `__init__.py` that it downloads; ours is only stored, for gensim.
+    The folder is as gensim makes it, so that gensim finds it.  gensim's own `load` is not used: it waits for ever for a
+    network that doesn't answer, leaves halves behind, and runs the `__init__.py` that it downloads.
+    Raises CourseError if the files can't be had, or are damaged.
     """
     from http.client import HTTPException
+    from urllib.request import urlopen
 
     from gensim import downloader
+    from tqdm.auto import tqdm
 
-    catalogue = answer_within(PATIENCE, downloader.DATA_LIST_URL)
-    try:
-        record = json.loads(catalogue)["models"][name]
-        checksum = record["checksum"].lower()
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise CourseError(f"The catalogue of real words makes no sense today: try again later, or {OWN}.") from error
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{name}.part-") as beside:
             whole = Path(beside, name)
             whole.mkdir()
             for file in ("__init__.py", f"{name}.gz"):
-                digest = copy(f"{downloader.DOWNLOAD_BASE_URL}/{name}/{file}", whole / file)
-            if digest != checksum:
+                with (
+                    urlopen(f"{downloader.DOWNLOAD_BASE_URL}/{name}/{file}", timeout=TIMEOUT) as page,
+                    (whole / file).open("w+b") as copy,
+                    tqdm.wrapattr(copy, "write", total=page.length, desc=file) as progress,
+                ):
+                    shutil.copyfileobj(page, progress)
+                    copy.seek(0)
+                    digest = hashlib.file_digest(copy, "md5")  # of the vectors in the end, the last file
+            if digest.hexdigest() != REAL[name][1]:
                 raise CourseError(f"{name} arrived damaged and was thrown away: download it again, or {OWN}.")
             whole.rename(folder)
     except (OSError, HTTPException) as error:
-        raise CourseError(f"{name} could not be downloaded ({error}), and nothing was kept: {OWN}.") from error
-
-
-def answer_within(seconds: float, address: str) -> bytes:
-    """What stands at a web address.  Raises CourseError if there is no answer in that time.
-
-    In a thread, because neither looking up a host's name nor a slow trickle of bytes keeps to urlopen's own limit.
-    """
-    from urllib.request import urlopen
-
-    answers: list[bytes] = []
-
-    def ask() -> None:
-        with contextlib.suppress(Exception), urlopen(address, timeout=seconds) as page:
-            answers.append(page.read())
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not answers:
-        raise CourseError(f"There is no answer from {address.split('/')[2]}: check the network, or {OWN}.")
-    return answers[0]
-
-
-def copy(address: str, path: Path) -> str:
-    """Download a file to `path`, showing progress; returns its MD5 checksum."""
-    from urllib.request import urlopen
-
-    from tqdm.auto import tqdm
-
-    digest = hashlib.md5(usedforsecurity=False)
-    with (
-        urlopen(address, timeout=10) as page,
-        path.open("wb") as file,
-        tqdm(total=page.length, unit="B", unit_scale=True, desc=path.name) as progress,
-    ):
-        while piece := page.read(1 << 16):
-            file.write(piece)
-            digest.update(piece)
-            progress.update(len(piece))
-    return digest.hexdigest()
+        raise CourseError(f"{name} could not be downloaded ({error}): check the network, or {OWN}.") from error
