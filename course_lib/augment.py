@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import words
 from .errors import CourseError
 from .threads import one_thread
 from .world.render import CHUNK, chunks
@@ -69,10 +70,6 @@ class Augmentation:
 # --- Flip, crop and colour: most captions stay true -----------------------------------------------------------------
 
 
-def mirror(pictures: Tensor, rng: SeededDetails) -> Tensor:
-    return pictures.flip(3)
-
-
 def mirrored(caption: str) -> str | None:
     """The caption of the mirror image: left and right change places; None for a picture with writing."""
     return None if WRITING.search(caption) else re.sub(r"\w+", lambda word: SIDES.get(word[0], word[0]), caption)
@@ -104,19 +101,15 @@ def jitter_colour(pictures: Tensor, rng: SeededDetails) -> Tensor:
     return (pictures + 1) * tint - 1
 
 
-def unchanged(caption: str) -> str:
-    return caption
-
-
-def appending(sentence: str) -> Callable[[str], str]:
-    return lambda caption: f"{caption} {sentence}"
-
-
 flip = Augmentation(
-    "flip", "swaps left and right; leaves pictures with something to read alone", mirror, mirrored, probability=0.5
+    "flip",
+    "swaps left and right; leaves pictures with something to read alone",
+    lambda pictures, rng: pictures.flip(3),
+    mirrored,
+    probability=0.5,
 )
-crop = Augmentation("crop", "keeps it", random_shift, unchanged)
-colour = Augmentation("colour", "keeps it", jitter_colour, unchanged)
+crop = Augmentation("crop", "keeps it", random_shift, lambda caption: caption)
+colour = Augmentation("colour", "keeps it", jitter_colour, lambda caption: caption)
 
 
 # --- Styles: picture and caption change ------------------------------------------------------------------------------
@@ -221,8 +214,10 @@ def smear(pictures: Tensor, x: Tensor, y: Tensor, *, reach: float) -> Tensor:
     return sum(along, torch.zeros(())) / 5
 
 
-cubism = Augmentation("cubism", 'adds "Cubism."', cubist_filter, appending("Cubism."))
-oil_painting = Augmentation("oil painting", 'adds "Oil painting."', oil_filter, appending("Oil painting."))
+cubism = Augmentation("cubism", 'adds "Cubism."', cubist_filter, lambda caption: f"{caption} Cubism.")
+oil_painting = Augmentation(
+    "oil painting", 'adds "Oil painting."', oil_filter, lambda caption: f"{caption} Oil painting."
+)
 
 AUGMENTATIONS = (flip, crop, colour, cubism, oil_painting)
 KEEPING = (flip, crop, colour)  # they keep every caption without left, right or writing
@@ -271,7 +266,7 @@ class Augmented:
 
 # --- Words for the styles --------------------------------------------------------------------------------------------
 
-STYLE_COMPANY = {  # the words beside each word of a style, as in the corpus of lesson 4
+STYLE_COMPANIONS = {  # the words beside each word of a style, as in the corpus of lesson 4
     "cubism": "facets angles braque",
     "oil": "canvas varnish linseed",
     "painting": "easel brush palette",
@@ -281,10 +276,4 @@ STYLE_COMPANY = {  # the words beside each word of a style, as in the corpus of 
 def style_sentences(*, count: int = 3000, seed: int = 0) -> list[list[str]]:
     """Sentences about the words "Cubism" and "oil painting", to be added to `words.corpus`."""
     draw = random.Random(seed)
-    sentences = []
-    for _ in range(count):
-        word, company = draw.choice(list(STYLE_COMPANY.items()))
-        first, second, third = draw.sample(company.split(), 3)
-        form = draw.choice((f"{word} goes with {first} and {second}", f"{first} {second} and {third} say {word}"))
-        sentences.append(form.split())
-    return sentences
+    return [words.about_any(STYLE_COMPANIONS, draw) for _ in range(count)]

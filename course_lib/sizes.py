@@ -200,9 +200,6 @@ def in_two_bytes(picture: Tensor, *, side: int) -> tuple[int, Tensor]:
     return number, torch.tensor(restored).reshape(small.shape).expand(1, 3, side, side) * 2 - 1
 
 
-SIDES = (256, 64, 512, 1024)
-
-
 def calculation(pictures: str, side: str, kept: str, caption: str, model: str) -> Table:
     """What a collection and a model take, and how they compare.
 
@@ -241,7 +238,7 @@ def size_calculator() -> "VBox":
         calculation,
         {
             "number of pictures": "2.3 billion",
-            "pixels a side": [str(side) for side in SIDES],
+            "pixels a side": ["256", "64", "512", "1024"],
             "kept as": list(BITS_A_PIXEL),
             "caption of each": "0 B",
             "size of the model": "4.2 GB",

@@ -254,11 +254,8 @@ class Plates:
         return self.count
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        return render_plates(self.texts(indices), indices + self.first_seed, height=self.height)
-
-    def texts(self, indices: Tensor) -> list[str]:
-        """What is written on each plate."""
-        return plate_texts(indices + self.first_seed)
+        seeds = indices + self.first_seed
+        return render_plates(plate_texts(seeds), seeds, height=self.height)
 
     @property
     def fingerprint(self) -> str:

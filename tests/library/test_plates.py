@@ -145,7 +145,6 @@ def test_plates_are_drawn_when_asked_for():
     asked = plates[indices]
     assert torch.equal(asked[0], asked[2])
     assert torch.equal(asked[1], render_plates(plate_texts([1049]), [1049])[0])
-    assert plates.texts(indices) == plate_texts([53, 1049, 53])
     others = (Plates(count=1000, first_seed=51), Plates(count=999, first_seed=50))
     assert plates.fingerprint not in {other.fingerprint for other in others}
 
