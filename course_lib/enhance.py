@@ -1,4 +1,4 @@
-"""The enhance button: what a blur leaves of a number plate, counted; and answers that look like plates.  Lesson 3."""
+"""The enhance button: which number plates a blurred photo leaves possible, and a model that guesses one.  Lesson 3."""
 
 import functools
 import math
@@ -22,44 +22,44 @@ from .world.plates import CHARACTERS, HEIGHT, PLACES, Layout, layout_of, pieces,
 BLURS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)  # in pixels of a plate that is 16 high
 SENSOR = 0.04  # standard deviation of the camera's noise: 5 of 255 grey levels
 ROUNDING = 1 / 127.5  # from one grey level of 8 bits to the next
-SURE = 0.9  # a character counts as legible when the reader is as sure as that
-MUDDLE = "?"
+CONFIDENT = 0.9  # a plate counts as legible if the reader gives each character this chance
+UNREADABLE = "?"
 WALK: dict[str, Any] = {"steps": 16, "order": 2}
-RESTARTS = (0.6, 0.5, 0.4, 0.3)  # amounts to which an answer is made noisy again, and walked back from once more
-AGAIN: dict[str, Any] = {"steps": 8, "order": 2}
+RESTARTS = (0.6, 0.5, 0.4, 0.3)  # amounts of noise that are added to an answer, for another walk from there
+RESTART_WALK: dict[str, Any] = {"steps": 8, "order": 2}
 SPECIALIST_WALK: dict[str, Any] = {"steps": 12, "order": 2}
 
 
 # --- The camera ---
 
 
-def shrinking(blur: float) -> int:
-    """By how much a plate is shrunk at a blur: 1, 2, 4 or 8, never more than the blur, so that little is lost by it."""
+def shrink_factor(blur: float) -> int:
+    """By how much a plate is shrunk at a blur: 1, 2, 4 or 8, not more than the blur, so that this loses little more."""
     return max(factor for factor in (1, 2, 4, 8) if factor <= max(1.0, blur))
 
 
 @functools.cache
-def blurring(side: int, blur: float) -> Tensor:
-    """The matrix that blurs a line of `side` pixels and shrinks it: (side / shrinking, side), its rows add up to 1."""
-    shrink = shrinking(blur)
+def blur_matrix(side: int, blur: float) -> Tensor:
+    """The matrix that blurs a line of `side` pixels and shrinks it: (side / shrink_factor, side); rows add up to 1."""
+    shrink = shrink_factor(blur)
     if not 0 <= blur <= side or side % shrink:
         raise CourseError(
             f"A blur lies between 0 and the picture's side, which is a multiple of {shrink} for a blur of {blur:g}; "
             f"here the side is {side}."
         )
-    at = torch.arange(side, dtype=torch.float64)
-    reach = (at[:, None] - at).square() / (2 * max(blur, 1e-3) ** 2)
-    return torch.softmax(-reach, dim=1).reshape(side // shrink, shrink, side).mean(dim=1).float()
+    position = torch.arange(side, dtype=torch.float64)
+    exponent = (position[:, None] - position).square() / (2 * max(blur, 1e-3) ** 2)
+    return torch.softmax(-exponent, dim=1).reshape(side // shrink, shrink, side).mean(dim=1).float()
 
 
 def blur_and_shrink(pictures: Tensor, blur: float) -> Tensor:
-    """Blur with a bell curve of `blur` pixels (standard deviation), then average blocks of `shrinking(blur)` pixels.
+    """Blur with a Gaussian (standard deviation: `blur` pixels), then average blocks of `shrink_factor(blur)` pixels.
 
     pictures: (..., H, W); returns (..., H / s, W / s).  It is linear: the blur of a sum is the sum of the blurs.
     At the border the weights are those of the pixels that are there.
     Raises CourseError for a negative blur, or sides that do not go into blocks.
     """
-    down, across = (blurring(side, float(blur)).to(pictures) for side in pictures.shape[-2:])
+    down, across = (blur_matrix(side, float(blur)).to(pictures) for side in pictures.shape[-2:])
     return down @ pictures @ across.T
 
 
@@ -69,25 +69,21 @@ def photograph(pictures: Tensor, blur: float, *, seed: int) -> Tensor:
     pictures: (B, 3, H, W) in [-1, 1]; returns (B, 3, H / s, W / s) in [-1, 1].
     """
     small = blur_and_shrink(pictures, blur)
-    return round_off(small + SENSOR * noise_like(small, seed=seed))
-
-
-def round_off(pictures: Tensor) -> Tensor:
-    """The nearest of 256 levels in [-1, 1], as a file would hold it."""
-    return ((pictures.clamp(-1, 1) + 1) / ROUNDING).round() * ROUNDING - 1
+    noisy = small + SENSOR * noise_like(small, seed=seed)
+    return ((noisy.clamp(-1, 1) + 1) / ROUNDING).round() * ROUNDING - 1
 
 
 def enlarge(small: Tensor, *, height: int = HEIGHT) -> Tensor:
-    """Small photos (B, 3, h, w) at `height` again, block by block: nothing is added."""
+    """Small photos (B, 3, h, w) enlarged to `height`: every pixel becomes a block of its colour."""
     return F.interpolate(small, scale_factor=float(height // small.shape[-2]))
 
 
-# --- What is left, counted ---
+# --- Which plates are possible ---
 
 
 @dataclass(frozen=True)
 class Remaining:
-    """How probable each of a layout's million plates is, once the photo was seen.
+    """How probable each of a layout's million plates is, given a photo.
 
     chances: (10, 10, 10, 10, 10, 10), one side a place, in the order of `layout.alphabets`; they add up to 1.
     """
@@ -97,12 +93,12 @@ class Remaining:
 
     @property
     def bits(self) -> float:
-        """How many yes-or-no questions are open on average (Shannon 1948): as if 2 ** bits plates were left."""
+        """The entropy (Shannon 1948): as uncertain as between 2 ** bits plates, all equally probable."""
         return float(-torch.special.xlogy(self.chances, self.chances).sum() / math.log(2))
 
     @property
     def best(self) -> float:
-        """The chance of the likeliest plate: nobody, and no model, is right more often than that."""
+        """The chance of the likeliest plate: no person and no model can be right more often."""
         return float(self.chances.max())
 
     @property
@@ -111,7 +107,7 @@ class Remaining:
         return self.text_of(int(self.chances.argmax()))
 
     def text_of(self, number: int) -> str:
-        """The plate of that number, from 0: its digits say which character of each alphabet."""
+        """The plate at a position in the flattened `chances`: each digit selects a character of a place's alphabet."""
         return "".join(
             alphabet[int(digit)] for alphabet, digit in zip(self.layout.alphabets, f"{number:06d}", strict=True)
         )
@@ -121,19 +117,14 @@ class Remaining:
         chances, numbers = self.chances.flatten().topk(count)
         return [(self.text_of(n), chance) for n, chance in zip(numbers.tolist(), chances.tolist(), strict=True)]
 
-    def at_place(self, place: int) -> dict[str, float]:
-        """How probable each character is at one place, whatever stands at the others."""
-        others = [other for other in range(PLACES) if other != place]
-        return dict(zip(self.layout.alphabets[place], self.chances.sum(dim=others).tolist(), strict=True))
-
 
 def count_plates(photo: Tensor, blur: float, layout: Layout, *, seed: int) -> Remaining:
     """Weigh all plates of a layout by how well they explain one photo: Bayes' rule, no sampling, nothing left out.
 
-    photo: (3, h, w), what `photograph` made of a plate of height 16.  The counter is told more than any model: the
-    layout, and all details but the writing (light, tilt, place, dirt: those of `seed`), so its bound is generous.
-    Each plate's photo would be the sum of its blurred pieces; what differs from that is noise of known strength, the
-    sensor's and the rounding's (the square of its step over 12, Widrow 1956, which is right for steps this fine).
+    photo: (3, h, w), what `photograph` made of a plate of height 16.  The layout and all details but the writing are
+    given (light, tilt, place, dirt: those of `seed`), which no model knows, so no model can do better.
+    A plate's photo is the sum of its blurred pieces and of noise of known strength: the sensor's and the rounding's
+    (variance: the square of the step over 12, Widrow 1956, which is right for steps this fine).
     Raises CourseError for a photo of another size than this blur gives.
     """
     empty, parts = (blur_and_shrink(part, blur).double() for part in pieces(layout, seed))
@@ -144,8 +135,10 @@ def count_plates(photo: Tensor, blur: float, layout: Layout, *, seed: int) -> Re
         for three in (parts[:3], parts[3:])
     ]
     left, right = (half.expand(10, 10, 10, -1).flatten(0, 2) for half in halves)
-    rest = (photo.double() - empty).flatten() - left  # what the right half has to explain
-    squares = rest.square().sum(dim=1)[:, None] - 2 * rest @ right.T + right.square().sum(dim=1)  # 1000 x 1000
+    unexplained = (photo.double() - empty).flatten() - left  # to be explained by the right half
+    squares = (
+        unexplained.square().sum(dim=1)[:, None] - 2 * unexplained @ right.T + right.square().sum(dim=1)
+    )  # 1000 x 1000
     strength = SENSOR**2 + ROUNDING**2 / 12
     chances = torch.softmax(-squares.flatten() / (2 * strength), dim=0)
     return Remaining(layout, chances.reshape([10] * PLACES))
@@ -155,7 +148,7 @@ def count_plates(photo: Tensor, blur: float, layout: Layout, *, seed: int) -> Re
 
 
 class Reader(nn.Module):
-    """Reads plates of 16 x 64: a score for each character at each place, and one for "no character that I know"."""
+    """Reads plates of 16 x 64: scores of each character at each place, and of "none of these"."""
 
     def __init__(self, *, widths: tuple[int, int] = (32, 96)):
         super().__init__()
@@ -180,17 +173,17 @@ class Reader(nn.Module):
 
     @torch.no_grad()
     def read(self, plates: Tensor) -> tuple[list[str], Tensor]:
-        """The six characters of each plate, "?" where it knows none, and how sure it is of the least sure one, (B,)."""
+        """The six characters of each plate, "?" for none of these, and the lowest of their chances, (B,)."""
         chances, codes = self(plates).softmax(dim=2).max(dim=2)  # B x 6 each
-        texts = ["".join((CHARACTERS + MUDDLE)[code] for code in row) for row in codes.tolist()]
+        texts = ["".join((CHARACTERS + UNREADABLE)[code] for code in row) for row in codes.tolist()]
         known = (codes < len(CHARACTERS)).all(dim=1)
         return texts, chances.amin(dim=1) * known
 
     def score(self, plates: Tensor, texts: Sequence[str]) -> dict[str, float]:
-        """Of how many plates every character is above SURE, "legible", and how many say what they should, "right"."""
-        said, sure = self.read(plates)
-        right = [one == true for one, true in zip(said, texts, strict=True)]
-        return {"legible": float((sure >= SURE).double().mean()), "right": sum(right) / len(right)}
+        """The shares of plates that are "legible", every chance at least CONFIDENT, and read "right", as in `texts`."""
+        answers, certainty = self.read(plates)
+        right = [answer == text for answer, text in zip(answers, texts, strict=True)]
+        return {"legible": float((certainty >= CONFIDENT).double().mean()), "right": sum(right) / len(right)}
 
 
 # --- The button ---
@@ -199,15 +192,15 @@ class Reader(nn.Module):
 def enhance(model: Denoiser, photos: Tensor, *, seed: int) -> Tensor:
     """Restore each photo once: (B, 3, h, w) to plates (B, 3, 16, 64).  Another seed is another answer.
 
-    model: a denoiser that is shown the enlarged photo beside the noise that it starts from.
-    A walk now and then ends between two characters.  With some noise put back, and walked away once more, such a place
-    gets another chance to be one of them, and what is clear stays (restarts: Xu et al. 2023, arXiv:2306.14878).
+    model: a denoiser that is shown the enlarged photo beside the noisy picture.
+    A walk sometimes ends between two characters.  Some noise is added and walked back from again: unclear characters
+    get another chance, and clear ones stay (restarts: Xu et al. 2023, arXiv:2306.14878).
     """
     beside = enlarge(photos)
     *_, (_, plates) = sampling.walk(model, noise_like(beside, seed=seed), key=beside.flatten(1), **WALK)
     for number, amount in enumerate(RESTARTS, start=1):
         noisy = blend(plates, noise_like(beside, seed=seed + number * 2**32), amount)
-        *_, (_, plates) = sampling.walk(model, noisy, key=beside.flatten(1), start=amount, **AGAIN)
+        *_, (_, plates) = sampling.walk(model, noisy, key=beside.flatten(1), start=amount, **RESTART_WALK)
     return plates
 
 
@@ -217,15 +210,15 @@ def measure(
     """Photograph `count` plates at a blur, restore each once, and have the answers read.
 
     Returns the shares "legible" and "right" of the answers, and of the photos themselves ("photo right"); over the
-    first `counted` of the plates the mean of what nobody can beat ("bound") and of the open "bits".
+    first `counted` of the plates the means of the best possible chance ("bound") and of the "bits" of uncertainty.
     """
     seeds = torch.arange(count) + first_seed
     texts = plate_texts(seeds)
     photos = photograph(render_plates(texts, seeds), blur, seed=first_seed)
     answers = torch.cat(
-        [enhance(model, some, seed=first_seed + 1 + number) for number, some in enumerate(photos.split(64))]
+        [enhance(model, part, seed=first_seed + 1 + number) for number, part in enumerate(photos.split(64))]
     )
-    left = [
+    remaining = [
         count_plates(photo, blur, layout_of(text), seed=seed)
         for photo, text, seed in list(zip(photos, texts, seeds.tolist(), strict=True))[:counted]
     ]
@@ -233,8 +226,8 @@ def measure(
         "blur": blur,
         **reader.score(answers, texts),
         "photo right": reader.score(enlarge(photos), texts)["right"],
-        "bound": sum(one.best for one in left) / len(left),
-        "bits": sum(one.bits for one in left) / len(left),
+        "bound": sum(each.best for each in remaining) / len(remaining),
+        "bits": sum(each.bits for each in remaining) / len(remaining),
     }
 
 
@@ -252,7 +245,7 @@ def shipped_button(path: Path | str = SHIPPED / "plates.safetensors") -> tuple[D
 
 @dataclass(frozen=True)
 class Library:
-    """One small denoiser a caption, each of which knows nothing else, and a router that says whose a picture is.
+    """One small denoiser for each caption, and a router that says which of them a noisy picture is for.
 
     router: a judge with the one factor "specialist", trained on noisy pictures.
     """
@@ -262,21 +255,21 @@ class Library:
     recipe: dict[str, Any]
 
     def route(self, noisy: Tensor) -> list[str]:
-        """The caption of the specialist that each picture is sent to; it has to choose one.  noisy: (B, 3, 32, 32)."""
-        return self.router.name(noisy, refuse=False)["specialist"]
+        """The caption of the specialist for each picture, the likeliest one.  noisy: (B, 3, 32, 32)."""
+        return self.router.name(noisy, allow_reject=False)["specialist"]
 
     def denoise(self, noisy: Tensor, amount: float, captions: Sequence[str]) -> Tensor:
         """Walk each picture back from `amount` of noise with the specialist of its caption.  (B, 3, 32, 32)."""
-        strange = next((caption for caption in captions if caption not in self.specialists), None)
-        if strange is not None:
-            raise CourseError(f"The library has no specialist of {strange!r}; it has {', '.join(self.specialists)}.")
+        unknown = next((caption for caption in captions if caption not in self.specialists), None)
+        if unknown is not None:
+            raise CourseError(f"The library has no specialist of {unknown!r}; it has {', '.join(self.specialists)}.")
         if len(captions) != len(noisy):
             raise CourseError(f"Each picture needs a caption; here are {len(noisy)} and {len(captions)}.")
         cleaned = torch.empty_like(noisy)
         for caption in dict.fromkeys(captions):
-            some = [i for i, one in enumerate(captions) if one == caption]
-            how = {"start": amount} | SPECIALIST_WALK
-            *_, (_, cleaned[some]) = sampling.walk(self.specialists[caption], noisy[some], **how)
+            members = [i for i, other in enumerate(captions) if other == caption]
+            specialist = self.specialists[caption]
+            *_, (_, cleaned[members]) = sampling.walk(specialist, noisy[members], start=amount, **SPECIALIST_WALK)
         return cleaned
 
 

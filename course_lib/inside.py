@@ -123,18 +123,18 @@ def networks(settings: Settings = PUBLISHED, *, device: str = "meta") -> dict[st
         }
 
 
-def count(built: Mapping[str, nn.Module]) -> dict[str, dict[str, int]]:
+def count(networks: Mapping[str, nn.Module]) -> dict[str, dict[str, int]]:
     """How many parameters the parts of each network have: name -> part -> number, as in `COUNTED`."""
-    counted = {}
-    for name, network in built.items():
+    counts = {}
+    for name, network in networks.items():
         parts = dict.fromkeys(PARTS[name], 0)
         for parameter_name, parameter in network.named_parameters():
             module = parameter_name.removeprefix("text_model.")
             part = next((part for part, starts in PARTS[name].items() if module.startswith(starts)), None)
             parts[part or list(parts)[-1]] += parameter.numel()
         assert sum(parts.values()) == parameter_count(network)
-        counted[name] = parts
-    return counted
+        counts[name] = parts
+    return counts
 
 
 # Two ways to write the same ladder.
@@ -194,9 +194,11 @@ class LatentDenoiser(nn.Module):
 
     def __init__(self, pipeline: Any):
         super().__init__()
-        said = pipeline.scheduler.config.prediction_type
-        if said != "epsilon":
-            raise CourseError(f"This walk takes a U-Net that predicts the noise (epsilon), and this one says '{said}'.")
+        predicts = pipeline.scheduler.config.prediction_type
+        if predicts != "epsilon":
+            raise CourseError(
+                f"This walk takes a U-Net that predicts the noise (epsilon), and this one says '{predicts}'."
+            )
         self.unet, self.pipeline = pipeline.unet, pipeline
         device = self.unet.device
         self.amounts = matching_amount(pipeline.scheduler.alphas_cumprod.float()).to(device)  # rising
@@ -220,11 +222,11 @@ class LatentDenoiser(nn.Module):
     def forward(self, noisy: Tensor, amount: Tensor, key: Tensor | None = None) -> Tensor:
         """noisy: (B, 4, H/8, W/8) on the straight path.  amount: (B,); the nearest rung counts.  key: as of `keys`."""
         rung = (amount[:, None] - self.amounts).abs().argmin(dim=1)
-        said = self.empty.expand(len(noisy), -1, -1)
+        text = self.empty.expand(len(noisy), -1, -1)
         if key is not None:
-            said = said + key.reshape(said.shape)
+            text = text + key.reshape(text.shape)
         latent = noisy / length(amount)[:, None, None, None]
-        return self.unet(latent.to(self.unet.dtype), rung, said.to(self.unet.dtype)).sample.to(noisy)
+        return self.unet(latent.to(self.unet.dtype), rung, text.to(self.unet.dtype)).sample.to(noisy)
 
 
 @torch.no_grad()
@@ -270,17 +272,17 @@ def tiny_pipeline(*, seed: int = 0) -> Any:
     diffusers, transformers = libraries()
     with torch.random.fork_rng():  # the reader's own random numbers stay as they are
         torch.manual_seed(seed)
-        built = networks(TINY, device="cpu")
+        parts = networks(TINY, device="cpu")
     pieces = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(letter + "</w>" for letter in LETTERS)]
     tokenizer = transformers.CLIPTokenizer(
         vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], model_max_length=77
     )
     scheduler = diffusers.DDIMScheduler(**SCHEDULE, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
     pipeline = diffusers.StableDiffusionPipeline(
-        vae=built["autoencoder"].eval(),
-        text_encoder=built["text encoder"].eval(),
+        vae=parts["autoencoder"].eval(),
+        text_encoder=parts["text encoder"].eval(),
         tokenizer=tokenizer,
-        unet=built["U-Net"].eval(),
+        unet=parts["U-Net"].eval(),
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
@@ -329,9 +331,9 @@ def published_pipeline(source: str | Path = REPOSITORY, *, download: bool = Fals
         try:
             folder = Path(snapshot_download(str(source), allow_patterns=[*WEIGHTS, *SMALL_FILES]))
         except Exception as error:  # the hub's clients raise errors of several libraries
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CourseError(
-                f"{source} could not be downloaded ({what}): look at the network and try again, what is there is kept."
+                f"{source} could not be downloaded ({cause}): look at the network and try again, what is there is kept."
             ) from error
     try:
         pipeline = diffusers.StableDiffusionPipeline.from_pretrained(

@@ -1,6 +1,6 @@
 """How good is a picture?  PSNR and SSIM against the true one, lesson 1; what it shows and how real, from lesson 2.
 
-And is it a copy?  How far it lies from the nearest of the pictures that a model learned from, lesson 8.
+Is it a copy?  How far it lies from the nearest of the pictures that a model learned from, lesson 8.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ from .errors import CourseError
 from .pictures import Figure, show
 from .training import fill
 
-NONE = "none of these"
+REJECT = "none of these"
 COPY_SHARE = 0.5  # a copy lies at most half as far from what was learned as from what was not: see `copied`
-TOGETHER = 256  # pictures compared at once, so that no more than as many rows of distances are held
+BATCH = 256  # pictures compared at once: it bounds the memory for distances
 
 
 def psnr(pictures: Tensor, truth: Tensor) -> float:
     """Peak signal-to-noise ratio in decibels, the mean over the batch: higher is nearer, equal pictures give infinity.
 
     pictures, truth: (B, 3, H, W) in [-1, 1] (so the peak is 2); a truth of one picture serves for all.
-    scikit-image's, as all the field quotes it.
+    Computed by scikit-image, whose figures the field quotes.
     """
     import numpy as np
     from skimage.metrics import peak_signal_noise_ratio
 
-    with np.errstate(divide="ignore"):  # equal pictures: infinity is right, and no news
+    with np.errstate(divide="ignore"):  # for equal pictures infinity is right, and needs no warning
         scores = [peak_signal_noise_ratio(true, got, data_range=2) for got, true in pairs(pictures, truth)]
     return float(sum(scores) / len(scores))
 
@@ -48,7 +48,7 @@ def ssim(pictures: Tensor, truth: Tensor) -> float:
 
 
 def pairs(pictures: Tensor, truth: Tensor) -> list:
-    """Each picture beside its truth, as arrays 3 x H x W.  Raises CourseError if the shapes don't go together."""
+    """Pairs of a picture and its truth, arrays 3 x H x W.  Raises CourseError if the shapes don't go together."""
     if pictures.shape[1:] != truth.shape[1:] or len(truth) not in (1, len(pictures)):
         raise CourseError(f"Pictures of shape {tuple(pictures.shape)} can't be compared with {tuple(truth.shape)}.")
     as_arrays = (batch.detach().cpu().double().numpy() for batch in (pictures, truth.expand_as(pictures)))
@@ -56,7 +56,7 @@ def pairs(pictures: Tensor, truth: Tensor) -> list:
 
 
 class Judge(nn.Module):
-    """Says of a picture which value each factor has, or that it shows none of these: a muddle is refused.
+    """A classifier: which value each factor has in a picture, or "none of these" where it shows a muddle.
 
     factors: the values of each factor, by its name.  For pictures of 32 x 32.
     """
@@ -76,82 +76,82 @@ class Judge(nn.Module):
             *convolution(coarse, coarse),
         )
         self.answers = nn.ModuleDict(
-            {name: nn.Linear(coarse, len(values) + 1) for name, values in self.factors.items()}  # the last: none
+            {name: nn.Linear(coarse, len(values) + 1) for name, values in self.factors.items()}  # the last: REJECT
         )
 
     def features(self, pictures: Tensor) -> Tensor:
-        """What it sees, before it names anything: (B, 3, 32, 32) in [-1, 1] to (B, widths[-1])."""
+        """The features that its answers are computed from: (B, 3, 32, 32) in [-1, 1] to (B, widths[-1])."""
         if pictures.shape[1:] != (3, 32, 32):
             raise CourseError(f"The judge looks at pictures of 3 x 32 x 32, not {tuple(pictures.shape[1:])}.")
         return self.look(pictures).mean(dim=(2, 3))
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """Scores of all values of each factor, "none of these" last: (B, values + 1) each."""
-        seen = self.features(pictures)
-        return {name: answer(seen) for name, answer in self.answers.items()}
+        features = self.features(pictures)
+        return {name: answer(features) for name, answer in self.answers.items()}
 
     @torch.no_grad()
-    def name(self, pictures: Tensor, *, refuse: bool = True, batch: int = 256) -> dict[str, list[str]]:
+    def name(self, pictures: Tensor, *, allow_reject: bool = True, batch: int = 256) -> dict[str, list[str]]:
         """Which value each picture has, or "none of these", by factor.  pictures: (B, 3, 32, 32) in [-1, 1].
 
-        Without `refuse` it has to choose a value for a muddle, too: so one can tell where a beginner is heading.
+        Without `allow_reject` it gives a muddle the likeliest value: it shows what a half-trained model begins to draw.
         """
         device = next(self.parameters()).device
-        scores = [self(some.to(device)) for some in pictures.split(batch)]
-        last = None if refuse else -1
+        scores = [self(part.to(device)) for part in pictures.split(batch)]
+        last = None if allow_reject else -1
         return {
-            name: [(*values, NONE)[i] for score in scores for i in score[name][:, :last].argmax(dim=1).tolist()]
+            name: [(*values, REJECT)[i] for score in scores for i in score[name][:, :last].argmax(dim=1).tolist()]
             for name, values in self.factors.items()
         }
 
-    def score(self, pictures: Tensor, scenes: Sequence[object], *, refuse: bool = True) -> dict[str, float]:
+    def score(self, pictures: Tensor, scenes: Sequence[object], *, allow_reject: bool = True) -> dict[str, float]:
         """The share of pictures that show what they should, for each factor, and for "all" of them at once.
 
-        scenes: what each picture should show, with an attribute for each factor.  refuse: as in `name`.
+        scenes: what each picture should show, with an attribute for each factor.  allow_reject: as in `name`.
         """
-        named = self.name(pictures, refuse=refuse)
+        answers = self.name(pictures, allow_reject=allow_reject)
         right = {
-            name: [said == getattr(scene, name) for said, scene in zip(named[name], scenes, strict=True)]
+            name: [answer == getattr(scene, name) for answer, scene in zip(answers[name], scenes, strict=True)]
             for name in self.factors
         }
-        right["all"] = [all(answers) for answers in zip(*right.values(), strict=True)]
-        return {name: sum(answers) / max(1, len(answers)) for name, answers in right.items()}
+        right["all"] = [all(hits) for hits in zip(*right.values(), strict=True)]
+        return {name: sum(hits) / max(1, len(hits)) for name, hits in right.items()}
 
     @torch.no_grad()
     def distance(self, pictures: Tensor, others: Tensor, *, batch: int = 256) -> float:
-        """The Fréchet distance of two sets of pictures, by what this judge sees in them: see `frechet_distance`."""
+        """The Fréchet distance of two sets of pictures, in this judge's features: see `frechet_distance`."""
         device = next(self.parameters()).device
-        seen = (
-            torch.cat([self.features(some.to(device)) for some in each.split(batch)]) for each in (pictures, others)
+        features = (
+            torch.cat([self.features(part.to(device)) for part in each.split(batch)]) for each in (pictures, others)
         )
-        return frechet_distance(*seen)
+        return frechet_distance(*features)
 
 
 def convolution(channels: int, out: int, *, stride: int = 1) -> tuple[nn.Module, ...]:
     return nn.Conv2d(channels, out, 3, stride=stride, padding=1), nn.GroupNorm(8, out), nn.SiLU()
 
 
-def frechet_distance(features: Tensor, others: Tensor) -> float:
+def frechet_distance(features: Tensor, other_features: Tensor) -> float:
     """How far two sets lie apart in mean and spread: 0 for the same, and never quite 0 for two samples of one kind.
 
-    features: (N, D), others: (M, D), each with more than one row.  |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) for means m
-    and covariances C (Dowson and Landau 1982); on a network's features it is the FID (Heusel et al. 2017,
+    features: (N, D), other_features: (M, D), each with more than one row.  |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))
+    for means m and covariances C (Dowson and Landau 1982); on a network's features it is the FID (Heusel et al. 2017,
     arXiv:1706.08500).  It grows as samples get smaller, so compare only figures for samples of one size.
     """
-    if features.ndim != 2 or others.ndim != 2 or features.shape[1] != others.shape[1]:
-        shapes = f"{tuple(features.shape)} and {tuple(others.shape)}"
+    if features.ndim != 2 or other_features.ndim != 2 or features.shape[1] != other_features.shape[1]:
+        shapes = f"{tuple(features.shape)} and {tuple(other_features.shape)}"
         raise CourseError(f"The Fréchet distance compares two sets with as many features each, not {shapes}.")
-    if min(len(features), len(others)) < 2:
+    if min(len(features), len(other_features)) < 2:
         raise CourseError("The Fréchet distance compares spreads, so each of the two sets needs at least two rows.")
-    if not (features.isfinite().all() and others.isfinite().all()):
+    if not (features.isfinite().all() and other_features.isfinite().all()):
         raise CourseError("Some features are not finite, so there is no distance: look at the pictures first.")
-    features, others = (side.detach().double().cpu() for side in (features, others))
-    means = (features.mean(dim=0) - others.mean(dim=0)).square().sum()
-    # With C = R'R and C' = S'S the trace of (C C')^(1/2) is the sum of the singular values of R S': no root is taken,
-    # so it is exact where covariances are singular, too, as those of fewer pictures than features are.
-    one, other = spread(features), spread(others)
-    cross = torch.linalg.svdvals(one @ other.T).sum()
-    return max(0.0, float(means + one.square().sum() + other.square().sum() - 2 * cross))
+    features, other_features = (each.detach().double().cpu() for each in (features, other_features))
+    means = (features.mean(dim=0) - other_features.mean(dim=0)).square().sum()
+    # With C = R'R and C' = S'S the trace of (C C')^(1/2) is the sum of the singular values of R S'.  No matrix root is
+    # taken, so it is exact for singular covariances, too: those of fewer pictures than features.
+    root, other_root = spread(features), spread(other_features)
+    cross = torch.linalg.svdvals(root @ other_root.T).sum()
+    return max(0.0, float(means + root.square().sum() + other_root.square().sum() - 2 * cross))
 
 
 def spread(features: Tensor) -> Tensor:
@@ -165,36 +165,35 @@ def nearest(pictures: Tensor, known: Tensor, *, count: int | None = None) -> tup
     """How far each picture lies from the nearest of the known ones, and which of them that is.
 
     pictures: (B, ...), known: (N, ...): pictures or features, of one shape.  Returns B distances, the root of the mean
-    squared difference, and B numbers from 0 to N - 1.  With `count` the so many nearest ones, the nearest first:
-    (B, count) each.
-    Raises CourseError if shapes differ, there is nothing known, or fewer are known than are asked for.
+    squared difference, and B numbers from 0 to N - 1.  With `count` the `count` nearest ones, the nearest first:
+    (B, count) each.  Raises CourseError if shapes differ, or fewer pictures are known than `count` or 1.
     """
     if pictures.shape[1:] != known.shape[1:] or pictures.ndim < 2:
         shapes = f"{tuple(pictures.shape)} and {tuple(known.shape)}"
         raise CourseError(f"Only pictures of one shape can be compared, and these are {shapes}.")
-    wanted = 1 if count is None else count
-    if not 1 <= wanted <= len(known):
-        raise CourseError(f"The {wanted} nearest of {len(known)} pictures were asked for: ask for 1 to {len(known)}.")
+    asked = 1 if count is None else count
+    if not 1 <= asked <= len(known):
+        raise CourseError(f"The {asked} nearest of {len(known)} pictures were asked for: ask for 1 to {len(known)}.")
     rows = known.flatten(1).float()
-    far, which = [], []
-    for some in pictures.flatten(1).float().split(TOGETHER):
-        found = torch.cdist(some, rows).topk(wanted, dim=1, largest=False).indices  # B x count
-        # So many distances at once come from products, which leave little of a small one: the found are taken again.
-        exact = torch.stack([(some - rows[one]).square().mean(dim=1).sqrt() for one in found.T], dim=1)
+    near, numbers = [], []
+    for part in pictures.flatten(1).float().split(BATCH):
+        candidates = torch.cdist(part, rows).topk(asked, dim=1, largest=False).indices  # B x count
+        # cdist multiplies matrices, which is quick and inexact for near pictures: their distances are computed again.
+        exact = torch.stack([(part - rows[nth]).square().mean(dim=1).sqrt() for nth in candidates.T], dim=1)
         exact, order = exact.sort(dim=1, stable=True)
-        far.append(exact)
-        which.append(found.gather(1, order))
-    distances = torch.cat(far) if far else rows.new_zeros(0, wanted)
-    numbers = torch.cat(which) if which else torch.zeros(0, wanted, dtype=torch.int64)
-    return (distances[:, 0], numbers[:, 0]) if count is None else (distances, numbers)
+        near.append(exact)
+        numbers.append(candidates.gather(1, order))
+    distances = torch.cat(near) if near else rows.new_zeros(0, asked)
+    indices = torch.cat(numbers) if numbers else torch.zeros(0, asked, dtype=torch.int64)
+    return (distances[:, 0], indices[:, 0]) if count is None else (distances, indices)
 
 
 def copied(pictures: Tensor, known: Tensor, fresh: Tensor, *, share: float = COPY_SHARE) -> Tensor:
     """Which pictures are copies of what a model learned from: (B,) booleans.
 
-    The rule: a copy lies at most `share` as far from the nearest known picture as from the nearest of equally many
-    fresh ones, which the model never saw.  The more pictures there are, the nearer one of them lies by chance, and the
-    fresh ones measure by how much.
+    The rule: a copy lies at most `share` times as far from the nearest known picture as from the nearest of equally
+    many fresh ones, which the model never saw.  Among more pictures one lies nearer by chance; the fresh ones show how
+    near.
     pictures: (B, ...).  known, fresh: (N, ...), pictures or features.
     Raises CourseError if there are not as many fresh pictures as known ones, or shapes differ.
     """
@@ -223,20 +222,23 @@ def neighbours(drawing: Tensor, known: Tensor, *, about: str, count: int = 5) ->
 
     drawing: (3, H, W) in [-1, 1].  known: (N, 3, H, W), of which the `count` nearest are shown, or all if they are
     fewer.  Distances are the root mean square over the pixels.  In a difference grey means none, and lighter that the
-    drawing is lighter there; it is halved, so that any fits between black and white.
+    drawing is lighter there; it is halved, so that every difference fits between black and white.
     """
     distances, numbers = nearest(drawing[None], known, count=min(count, len(known)))
-    near = known[numbers[0]]
-    differences = (drawing - near) / 2
+    nearest_pictures = known[numbers[0]]
+    differences = (drawing - nearest_pictures) / 2
     nothing = torch.zeros_like(drawing)[None]
     return show(
-        [drawing[None], near, nothing, differences],
+        [drawing[None], nearest_pictures, nothing, differences],
         labels=[
             "the drawing",
-            *(f"{place}. of {len(known):,}\n{far:.3f} away" for place, far in enumerate(distances[0].tolist(), 1)),
+            *(
+                f"{place}. of {len(known):,}\n{distance:.3f} away"
+                for place, distance in enumerate(distances[0].tolist(), 1)
+            ),
             "no difference",
-            *["difference"] * len(near),
+            *["difference"] * len(nearest_pictures),
         ],
-        columns=1 + len(near),
+        columns=1 + len(nearest_pictures),
         about=about,
     )

@@ -65,17 +65,17 @@ def correlation(one: Tensor, other: Tensor) -> float:
 
 
 def autocorrelation(picture: Tensor, *, reach: int) -> list[float]:
-    """How alike pixels are that lie 0, 1, ... `reach` apart in a row: the proof that noise has no structure.
+    """How alike pixels are that lie 0, 1, ... `reach` apart in a row: a test for structure, which noise does not have.
 
     picture: (B, 3, H, W) with W > reach.  Returns reach + 1 correlations; the first is 1.  White noise of n values
     keeps every other one within about 2 / sqrt(n) of 0.
     """
     width = picture.shape[-1]
-    return [correlation(picture[..., : width - far], picture[..., far:]) for far in range(reach + 1)]
+    return [correlation(picture[..., : width - shift], picture[..., shift:]) for shift in range(reach + 1)]
 
 
 def classic_denoisers(noisy: Tensor, amount: float) -> dict[str, Tensor]:
-    """What four denoisers from before deep learning make of one noisy picture, each told how strong the noise is.
+    """What four denoisers from before deep learning make of one noisy picture, each given the strength of the noise.
 
     noisy: (1, 3, H, W), blended at `amount` in (0, 1).  Returns, by name, pictures of the same shape in [-1, 1].
     Their strengths were set by hand to do well at amounts 0.1 to 0.6; all four are scikit-image's or SciPy's.

@@ -68,17 +68,17 @@ def load_photo(source: str | Path | bytes, *, size: int = 96) -> Tensor:
     except CourseError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        wrong = f"there is no file {name}: check the spelling, or give its whole path."
+        problem = f"there is no file {name}: check the spelling, or give its whole path."
     except PermissionError:
-        wrong = f"you may not read {name}: change its permissions, or copy it to your own folder."
+        problem = f"you may not read {name}: change its permissions, or copy it to your own folder."
     except Image.DecompressionBombError:
-        wrong = f"{name} has over {MOST_PIXELS // 10**6} million pixels: make it smaller in a picture editor first."
+        problem = f"{name} has over {MOST_PIXELS // 10**6} million pixels: make it smaller in a picture editor first."
     except UnidentifiedImageError:
-        wrong = f"{name} is not a picture that can be read here: save it as PNG or JPEG first."
+        problem = f"{name} is not a picture that can be read here: save it as PNG or JPEG first."
     except Exception as error:  # Pillow's many decoders raise what they like
         cause = getattr(error, "strerror", None) or "cut short or damaged"
-        wrong = f"{name} can't be read ({cause}): copy or download it again."
-    raise CourseError(wrong)
+        problem = f"{name} can't be read ({cause}): copy or download it again."
+    raise CourseError(problem)
 
 
 def example_photo(name: str = "cat", *, size: int = 96) -> Tensor:
@@ -163,13 +163,13 @@ class Figure:
 
     def save(self, path: str | Path) -> None:
         """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
-        beside = Path(path).with_name(Path(path).name + ".part")
+        temporary = Path(path).with_name(Path(path).name + ".part")
         try:
-            beside.write_bytes(self.data)
-            beside.replace(path)
+            temporary.write_bytes(self.data)
+            temporary.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):  # there may be no such place at all
-                beside.unlink()
+                temporary.unlink()
             raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
 
 
@@ -229,8 +229,8 @@ def chart(lines: Mapping[str, tuple[Any, Any]], *, x: str, y: str, about: str) -
             xs, ys = (torch.as_tensor(values, dtype=torch.float64).detach().cpu().numpy() for values in line)
             if xs.shape != ys.shape or xs.ndim != 1 or not len(xs):
                 raise CourseError(f"line '{name}' has {xs.shape} xs and {ys.shape} ys: give as many of each, in a row.")
-            some = max(1, len(xs) // 10)
-            axes.plot(xs, ys, color=colour, ls=dash, lw=3, marker=marker, ms=9, mec=INK, markevery=some, label=name)
+            spacing = max(1, len(xs) // 10)
+            axes.plot(xs, ys, color=colour, ls=dash, lw=3, marker=marker, ms=9, mec=INK, markevery=spacing, label=name)
         if len(lines) > 1:
             across = max(1, min(3, 76 // (max(map(len, lines)) + 8)))
             canvas.legend(loc="outside upper left", ncols=across, frameon=False, handlelength=3)
@@ -238,12 +238,7 @@ def chart(lines: Mapping[str, tuple[Any, Any]], *, x: str, y: str, about: str) -
 
 
 def scatter(
-    spots: Mapping[str, Mapping[str, Any]],
-    *,
-    x: str,
-    y: str,
-    about: str,
-    arrows: Sequence[tuple[str, str]] = (),
+    spots: Mapping[str, Mapping[str, Any]], *, x: str, y: str, about: str, arrows: Sequence[tuple[str, str]] = ()
 ) -> Figure:
     """Draw named spots on a plane, up to eight groups of them, and arrows from one to another.
 
@@ -254,33 +249,35 @@ def scatter(
     _need_about(about)
     if not 1 <= len(spots) <= len(PALETTE) or not all(spots.values()):
         raise CourseError(f"a scatter holds 1 to {len(PALETTE)} groups of spots, none of them empty.")
-    places = {name: [float(number) for number in at] for group in spots.values() for name, at in group.items()}
-    if strange := {name for arrow in arrows for name in arrow} - set(places):
-        raise CourseError(f"an arrow goes from one spot to another, and '{min(strange)}' is none of them.")
+    points = {name: [float(number) for number in point] for group in spots.values() for name, point in group.items()}
+    if unknown := {name for arrow in arrows for name in arrow} - set(points):
+        raise CourseError(f"an arrow goes from one spot to another, and '{min(unknown)}' is none of them.")
     with _axes(x, y) as (canvas, axes):
         tails, heads = ({arrow[end] for arrow in arrows} for end in (0, 1))
         for tail, head in arrows:
-            look = {"arrowstyle": "->", "color": "#777777", "lw": 2, "shrinkA": 8, "shrinkB": 8}
-            axes.annotate("", places[head], places[tail], arrowprops=look)
-        middle = sum(at[0] for at in places.values()) / len(places)
+            style = {"arrowstyle": "->", "color": "#777777", "lw": 2, "shrinkA": 8, "shrinkB": 8}
+            axes.annotate("", points[head], points[tail], arrowprops=style)
+        middle = sum(point[0] for point in points.values()) / len(points)
         names = []
         for (group, members), colour, marker in zip(spots.items(), PALETTE, MARKERS, strict=False):
-            xs, ys = zip(*(places[name] for name in members), strict=True)
+            xs, ys = zip(*(points[name] for name in members), strict=True)
             axes.plot(xs, ys, color=colour, ls="", marker=marker, ms=10, mec=INK, label=group)
             for name in members:
-                right = name in heads or (name not in tails and places[name][0] > middle)
+                right = name in heads or (name not in tails and points[name][0] > middle)
                 side = {"xytext": (9 if right else -9, 0), "ha": "left" if right else "right", "va": "center"}
-                names.append(axes.annotate(name, places[name], textcoords="offset points", color=INK, **side))
+                names.append(axes.annotate(name, points[name], textcoords="offset points", color=INK, **side))
         axes.margins(x=0.18, y=0.08)  # room for the names
         if len(spots) > 1:
             canvas.legend(loc="outside upper left", ncols=len(spots), frameon=False, handletextpad=0.2)
         canvas.draw_without_rendering()
-        taken = [axes.transData.transform(at) for at in places.values()]
-        shown: list[Any] = []
+        occupied = [axes.transData.transform(point) for point in points.values()]
+        visible: list[Any] = []
         for name in names:
             box = name.get_window_extent()
-            name.set_visible(not any(map(box.overlaps, shown)) and not any(box.contains(*at) for at in taken))
-            shown += [box] * name.get_visible()
+            name.set_visible(
+                not any(map(box.overlaps, visible)) and not any(box.contains(*point) for point in occupied)
+            )
+            visible += [box] * name.get_visible()
         return Figure(about, _png(canvas))
 
 
@@ -300,9 +297,9 @@ def areas(columns: Sequence[Mapping[str, float]], *, squares: Mapping[str, float
     import matplotlib.style
     from matplotlib.patches import Rectangle
 
-    wide, high, margin, beside = 800, 480, 8, 150
-    scale = (wide - beside - 2 * margin) * (high - 2 * margin) / sum(sum(column.values()) for column in columns)
-    if any(scale * number > (beside - 2 * margin) ** 2 for number in squares.values()):
+    wide, high, margin, right_margin = 800, 480, 8, 150
+    scale = (wide - right_margin - 2 * margin) * (high - 2 * margin) / sum(sum(column.values()) for column in columns)
+    if any(scale * number > (right_margin - 2 * margin) ** 2 for number in squares.values()):
         raise CourseError("a square is too large to stand beside the columns: make it a block of one.")
     with matplotlib.style.context(["default", {"font.size": TYPE}]):
         canvas = matplotlib.figure.Figure(figsize=(wide / 72, high / 72), dpi=72)
@@ -332,7 +329,7 @@ def areas(columns: Sequence[Mapping[str, float]], *, squares: Mapping[str, float
         bottom = float(high - margin)
         for name, number in squares.items():
             side = (scale * number) ** 0.5
-            middle = wide - beside / 2
+            middle = wide - right_margin / 2
             words = label(name, number)
             bottom -= 1.4 * TYPE * (words.count("\n") + 1)
             axes.text(middle, bottom, words, color=INK, ha="center", va="top")
@@ -400,20 +397,19 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
     number = re.compile(r"([-+−±]?\d[\d.,e+-]*\s?\S{0,3}|nan|-?inf|)")  # with or without a short unit
     right = [all(map(number.fullmatch, column)) for column in zip(*body, strict=True)]
     widths = [max(map(len, column)) for column in zip(names, *body, strict=True)]
-    tagged, plain = "", []
+    rows_html, plain = "", []
     for i, row in enumerate([names, *body]):
         tags = ['th scope="col"'] * len(row) if i == 0 else ['th scope="row"'] + ["td"] * (len(row) - 1)
-        tags = [
-            tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)
-        ]  # an empty header says nothing
+        # An empty cell is no header.
+        tags = [tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)]
         cells = [
             f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(cell)}</{tag[:2]}>'
             for tag, cell, r in zip(tags, row, right, strict=True)
         ]
-        tagged += f"<tr>{''.join(cells)}</tr>"
+        rows_html += f"<tr>{''.join(cells)}</tr>"
         plain.append("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)))
     text = "\n".join([about, plain[0], "-" * len(plain[0]), *plain[1:]])
-    return Table(about, f"<table><caption>{html.escape(about)}</caption>{tagged}</table>", text)
+    return Table(about, f"<table><caption>{html.escape(about)}</caption>{rows_html}</table>", text)
 
 
 def _need_about(about: str) -> None:

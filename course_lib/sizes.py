@@ -55,11 +55,11 @@ class Bytes:
     @classmethod
     def parse(cls, text: str) -> "Bytes":
         """A size as people write it, say "4.2 GB".  Raises CourseError if it has no number, or no unit."""
-        found = re.fullmatch(r"\s*([-\d.,]+)\s*([A-Za-z]*)\s*", text)
-        number = None if found is None else parse_number(found[1])
-        if found is None or number is None or not found[2]:
+        match = re.fullmatch(r"\s*([-\d.,]+)\s*([A-Za-z]*)\s*", text)
+        number = None if match is None else parse_number(match[1])
+        if match is None or number is None or not match[2]:
             raise CourseError(f"'{text}' is no size: write a number and its unit, say 4.2 GB.")
-        return cls.of(number, found[2])
+        return cls.of(number, match[2])
 
     @property
     def bits(self) -> float:
@@ -188,19 +188,16 @@ def in_two_bytes(picture: Tensor, *, side: int) -> tuple[int, Tensor]:
     """
     if side not in (1, 2, 4):
         raise CourseError(f"16 bits are shared among 1, 2 x 2 or 4 x 4 pixels, not {side} x {side}.")
-    few = (F.adaptive_avg_pool2d(picture, side) + 1) / 2  # in [0, 1]
+    small = (F.adaptive_avg_pool2d(picture, side) + 1) / 2  # in [0, 1]
     if side > 1:
-        few = few.mean(dim=1, keepdim=True)  # grey
+        small = small.mean(dim=1, keepdim=True)  # grey
     bits = (5, 6, 5) if side == 1 else (16 // side**2,) * side**2
-    number, back = 0, []
-    for value, width in zip(few.flatten().tolist(), bits, strict=True):
+    number, restored = 0, []
+    for value, width in zip(small.flatten().tolist(), bits, strict=True):
         level = round(value * (2**width - 1))
         number = number << width | level
-        back.append(level / (2**width - 1))
-    return number, torch.tensor(back).reshape(few.shape).expand(1, 3, side, side) * 2 - 1
-
-
-SIDES = (256, 64, 512, 1024)
+        restored.append(level / (2**width - 1))
+    return number, torch.tensor(restored).reshape(small.shape).expand(1, 3, side, side) * 2 - 1
 
 
 def calculation(pictures: str, side: str, kept: str, caption: str, model: str) -> Table:
@@ -211,26 +208,26 @@ def calculation(pictures: str, side: str, kept: str, caption: str, model: str) -
     Raises CourseError if one of them can't be read, or is too small for a sum.
     """
     each = picture_size(int(side), int(side), bits=BITS_A_PIXEL[kept]) + Bytes.parse(caption)
-    told = CopyArithmetic(parse_count(pictures), each, Bytes.parse(model))
-    of_all = 100 * told.fit / told.pictures
+    sums = CopyArithmetic(parse_count(pictures), each, Bytes.parse(model))
+    of_all = 100 * sums.fit / sums.pictures
     rows = {
-        "one picture": f"{told.each}",
-        "all pictures": f"{told.collection}",
-        "... in binary units": f"{told.collection:TiB}",
-        "the model": f"{told.model}",
-        "... in binary units ": f"{told.model:GiB}",
-        "pictures : model": f"{in_short(told.ratio)} : 1",
-        "model for each picture": f"{told.share}",
-        "... in bits": f"{in_short(told.share.bits)} bits",
-        "to number the pictures": f"{in_short(told.number.bits)} bits",
-        "pictures that would fit": in_short(told.fit),
-        "... of all": f"{in_short(of_all)} %",
+        "one picture": f"{sums.each}",
+        "all pictures": f"{sums.collection}",
+        "... in binary units": f"{sums.collection:TiB}",
+        "the model": f"{sums.model}",
+        "... in binary units ": f"{sums.model:GiB}",
+        "pictures : model": f"{three_digits(sums.ratio)} : 1",
+        "model for each picture": f"{sums.share}",
+        "... in bits": f"{three_digits(sums.share.bits)} bits",
+        "to number the pictures": f"{three_digits(sums.number.bits)} bits",
+        "pictures that would fit": three_digits(sums.fit),
+        "... of all": f"{three_digits(of_all)} %",
     }
     about = f"{pictures} pictures of {side} x {side} pixels, {kept}, {caption} of caption each; a model of {model}"
     return table([{"what": what.strip(), "how much": much} for what, much in rows.items()], about=about)
 
 
-def in_short(number: float) -> str:
+def three_digits(number: float) -> str:
     """Three digits, or all of a large number."""
     return f"{number:,.0f}" if number >= 999.5 else f"{number:.3g}"
 
@@ -241,7 +238,7 @@ def size_calculator() -> "VBox":
         calculation,
         {
             "number of pictures": "2.3 billion",
-            "pixels a side": [str(side) for side in SIDES],
+            "pixels a side": ["256", "64", "512", "1024"],
             "kept as": list(BITS_A_PIXEL),
             "caption of each": "0 B",
             "size of the model": "4.2 GB",

@@ -1,4 +1,4 @@
-"""Votes: a record that keeps them, a simulated crowd, a taste learned from them, and what they pick.  Lesson 7."""
+"""Votes: a file of them, a simulated crowd, a model of taste learned from them, and what it picks.  Lesson 7."""
 
 import html
 import json
@@ -27,11 +27,11 @@ BEGIN = b'{"voter": '  # of every line
 
 
 class Votes:
-    """Votes in one small file, a line each, written as they come: what was said is safe if the kernel dies after it.
+    """Votes in one small file, a line each, on the disk as soon as they are cast: a kernel that dies loses none.
 
     A line is a JSON object, say {"voter": "me", "picture": "Plane on grass, 3", "up": true}.  Of several votes
-    of one voter on one picture the last counts.  A line that was cut short at the end of the file is dropped, with a
-    warning.  Raises CourseError if the file holds anything else, or can't be read or written.
+    of one voter on one picture the last counts.  A last line that was cut short is dropped, with a warning.
+    Raises CourseError if the file holds anything else, or can't be read or written.
     """
 
     def __init__(self, path: Path | str):
@@ -43,16 +43,16 @@ class Votes:
                 f"The votes in {self.path} can't be read ({error.strerror}); choose another file."
             ) from error
         lines = text.splitlines(keepends=True)
-        torn = lines.pop() if lines and cut_short(lines[-1]) else b""
+        cut_line = lines.pop() if lines and cut_short(lines[-1]) else b""
         self.lines = [vote for line in lines if (vote := read_vote(line))]
         if len(self.lines) < len(lines):
             raise CourseError(f"{self.path} holds something else than votes; move it away, or choose another file.")
-        if torn:
-            os.truncate(self.path, len(text) - len(torn))  # else the next vote would be glued to it
+        if cut_line:
+            os.truncate(self.path, len(text) - len(cut_line))  # else the next vote would be glued to it
             warnings.warn(f"The last vote in {self.path} was cut short, and is dropped.", stacklevel=2)
 
     def add(self, picture: str, up: bool, *, voter: str = "me") -> None:
-        """Save a vote: when this returns, it is on the disk.  Raises CourseError, and forgets it, if it can't be."""
+        """Save a vote on the disk.  Raises CourseError if that can't be done; then the vote does not count."""
         vote = {"voter": voter, "picture": picture, "up": bool(up)}
         try:
             with self.path.open("ab") as file:
@@ -76,7 +76,7 @@ class Votes:
 
 
 def cut_short(line: bytes) -> bool:
-    """Whether a file's last line is what `add` leaves when it is killed: a beginning of what it writes."""
+    """Whether a file's last line is the beginning of a vote, as `add` leaves it when it is killed."""
     return not line.endswith(b"\n") and line[: len(BEGIN)] == BEGIN[: len(line)]
 
 
@@ -87,13 +87,13 @@ def read_vote(line: bytes) -> dict | None:
     except ValueError:
         return None
     kinds = {"voter": str, "picture": str, "up": bool}
-    right = isinstance(vote, dict) and all(isinstance(vote.get(name), kind) for name, kind in kinds.items())
-    return vote if right else None
+    valid = isinstance(vote, dict) and all(isinstance(vote.get(name), kind) for name, kind in kinds.items())
+    return vote if valid else None
 
 
 # --- The crowd -------------------------------------------------------------------------------------------------------
 
-# What the crowd likes, and how strongly; of captions it knows nothing.
+# What the crowd likes, and how strongly; captions are none of it.
 TASTE = {"warmth": 1.0, "contrast": 0.5, "bright area": 0.5}
 SPREAD = {"warmth": 0.07, "contrast": 0.02, "bright area": 0.05}  # how much the world's pictures of one caption differ
 REFERENCE = 48  # pictures of each caption that the crowd has in mind
@@ -102,7 +102,7 @@ BRIGHT = 0.4
 
 
 def statistics(pictures: Tensor) -> dict[str, Tensor]:
-    """What can be said of a picture without knowing what it shows: three numbers, each a tensor of (B,).
+    """Three numbers of each picture that do not depend on what it shows, each a tensor (B,).
 
     warmth: mean red less mean blue, in [-2, 2].  contrast: the standard deviation of the brightness, in [0, 1].
     bright area: the share of pixels whose brightness (the mean of red, green and blue) is above 0.4.
@@ -119,44 +119,46 @@ def statistics(pictures: Tensor) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Simulated people with one taste and many moods, who compare a picture with what they know of its scene.
+    """Simulated people with one taste and many moods, who compare a picture with the real pictures of its scene.
 
-    scenes: what they look at; picture i shows scene i % len(scenes).
-    taste: how much each of `statistics` counts, for one usual spread of it among pictures of one scene.
+    scenes: what is voted on; picture i shows scene i % len(scenes).
+    taste: the weight of each of `statistics`, measured in its SPREAD among pictures of one scene.
     """
 
     scenes: Sequence[world.Scene]
     taste: Mapping[str, float] = field(default_factory=lambda: dict(TASTE))
 
     @cached_property
-    def usual(self) -> dict[str, Tensor]:
+    def reference_means(self) -> dict[str, Tensor]:
         """The mean of each of `statistics` over the world's own pictures of each scene, (scenes,)."""
         count = REFERENCE * len(self.scenes)
-        known = world.render([*self.scenes] * REFERENCE, torch.arange(count) + FRESH)
-        return {name: by_scene(values, len(self.scenes), 1).mean(dim=0) for name, values in statistics(known).items()}
+        reference = world.render([*self.scenes] * REFERENCE, torch.arange(count) + FRESH)
+        return {
+            name: by_scene(values, len(self.scenes), 1).mean(dim=0) for name, values in statistics(reference).items()
+        }
 
-    def liking(self, pictures: Tensor) -> Tensor:
-        """How much a picture pleases, (B,): 0 where half of the crowd would vote for it.  Pictures as by `scenes`."""
-        measured = statistics(pictures.cpu())
-        more = {n: (by_scene(measured[n], len(self.scenes), 1) - self.usual[n]) / SPREAD[n] for n in self.taste}
-        return torch.stack([weight * more[name] for name, weight in self.taste.items()]).sum(dim=0).flatten()
+    def utility(self, pictures: Tensor) -> Tensor:
+        """How much the crowd likes each picture, (B,): 0 where half of it would vote up; the utility of economists."""
+        measured = {name: by_scene(values, len(self.scenes), 1) for name, values in statistics(pictures.cpu()).items()}
+        terms = [w * ((measured[n] - self.reference_means[n]) / SPREAD[n]) for n, w in self.taste.items()]
+        return torch.stack(terms).sum(dim=0).flatten()
 
     def approval(self, pictures: Tensor) -> Tensor:
-        """The chance that one of the crowd votes for a picture, (B,) in [0, 1]."""
-        return self.liking(pictures).sigmoid()
+        """The chance that one person votes a picture up, (B,) in [0, 1]."""
+        return self.utility(pictures).sigmoid()
 
     def score(self, pictures: Tensor) -> float:
         """The crowd's score of a set of pictures: how many of 100 votes on them would be up."""
         return 100 * float(self.approval(pictures).mean())
 
     def vote(self, pictures: Tensor, *, voters: int, seed: int) -> Tensor:
-        """The votes of so many people on each picture, (voters, B), True for up.
+        """The votes of `voters` people on each picture, (voters, B), True for up.
 
-        Each votes up if the picture pleases more than a mood of the moment, which is logistic noise, bids: the random
-        utility of McFadden (1974).  So the share of votes up comes out as `approval`.
+        A vote is up if the utility and a mood of the moment, logistic noise, add up to more than 0: the random utility
+        model of McFadden (1974).  So the expected share of votes up is `approval`.
         """
-        even = torch.rand(voters, len(pictures), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        return self.liking(pictures) + even.logit() > 0
+        uniform = torch.rand(voters, len(pictures), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        return self.utility(pictures) + uniform.logit() > 0
 
 
 # --- What votes teach ------------------------------------------------------------------------------------------------
@@ -165,36 +167,36 @@ class Crowd:
 def thumbnails(pictures: Tensor) -> Tensor:
     """Each picture as 4 x 4 patches of one colour each, as one row: (B, 3, H, W) to (B, 48).
 
-    What a crowd likes may be nothing that a judge of subjects looks at; this says where a picture has which colour.
+    They say where a picture has which colour: a crowd may like what a judge of subjects does not look at.
     """
     return F.adaptive_avg_pool2d(pictures, 4).flatten(1)
 
 
-def compared(features: Tensor, *, scenes: int) -> Tensor:
-    """Each picture's features less the mean of its scene's pictures: what is special about it, not what it shows."""
+def centred_by_scene(features: Tensor, *, scenes: int) -> Tensor:
+    """Each picture's features less the mean over its scene's pictures, (N, D): so that what it shows does not count."""
     of_scene = by_scene(features, scenes, 1)
     return (of_scene - of_scene.mean(dim=0)).flatten(0, 1)
 
 
 @dataclass(frozen=True)
 class Taste:
-    """A small model of what voters like, out of features of a picture: a weighted sum, squeezed into [0, 1]."""
+    """A model of what voters like (logistic regression): a weighted sum of a picture's features, as a chance."""
 
     weights: Tensor  # D
     bias: Tensor
-    usual: tuple[Tensor, Tensor]  # mean and spread of each feature, D each
+    mean: Tensor  # of each feature, D
+    spread: Tensor  # the standard deviation of each feature, D
 
     def __call__(self, features: Tensor) -> Tensor:
         """The chance of a vote up for each picture, (B,).  features: (B, D), of the kind that it learned from."""
-        mean, spread = self.usual
-        return ((features - mean) / spread @ self.weights + self.bias).sigmoid()
+        return ((features - self.mean) / self.spread @ self.weights + self.bias).sigmoid()
 
 
-def learn_taste(features: Tensor, ups: Tensor, *, voters: int = 1, caution: float = 10.0) -> Taste:
+def learn_taste(features: Tensor, ups: Tensor, *, voters: int = 1, penalty: float = 10.0) -> Taste:
     """Logistic regression: learn from votes which features are liked.
 
     features: (N, D), say what a judge sees in each picture.  ups: (N,), the share of `voters` who voted up.
-    caution: how much evidence it takes to believe in a large weight (the strength of the squares' penalty).
+    penalty: the strength of the penalty on squared weights; the larger, the more votes a large weight takes.
     Raises CourseError if there are not as many votes as pictures, or all votes are alike.
     """
     if ups.shape != features.shape[:1]:
@@ -202,20 +204,21 @@ def learn_taste(features: Tensor, ups: Tensor, *, voters: int = 1, caution: floa
     if len(ups) == 0 or ups.min() == ups.max():
         raise CourseError("All votes are alike, so there is no taste to learn: vote some pictures up and some down.")
     mean, spread = features.mean(dim=0), features.std(dim=0).clamp(min=1e-6)
-    seen = (features - mean) / spread
+    standardized = (features - mean) / spread
     weights = torch.zeros(features.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
     optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        wrong = voters * F.binary_cross_entropy_with_logits(seen @ weights + bias, ups.to(seen), reduction="sum")
-        total = wrong + caution / 2 * weights.square().sum()
+        logits = standardized @ weights + bias
+        misfit = voters * F.binary_cross_entropy_with_logits(logits, ups.to(logits), reduction="sum")
+        total = misfit + penalty / 2 * weights.square().sum()
         total.backward()
         return total
 
     optimizer.step(loss)
-    return Taste(weights.detach(), bias.detach(), (mean, spread))
+    return Taste(weights.detach(), bias.detach(), mean, spread)
 
 
 # --- What votes pick -------------------------------------------------------------------------------------------------
@@ -249,17 +252,17 @@ def effective_count(weights: Tensor) -> float:
 def diversity(features: Tensor, *, scenes: int) -> float:
     """How different drawings of one scene are: the mean distance of two of them in features, over all scenes.
 
-    features: (N, D), what a judge sees in each picture; 0 if all drawings of a scene look the same to it.
+    features: (N, D), say a judge's.  0 if all drawings of a scene have the same ones.
     """
     of_scene = by_scene(features, scenes, 2).unbind(dim=1)  # scenes times N / scenes x D
-    return float(torch.stack([torch.pdist(some).mean() for some in of_scene]).mean())
+    return float(torch.stack([torch.pdist(drawings).mean() for drawings in of_scene]).mean())
 
 
-def by_scene(values: Tensor, scenes: int, least: int) -> Tensor:
-    """Values of N pictures as N / scenes x scenes x ...  Raises CourseError if there are not `least` of each scene."""
-    if scenes < 1 or len(values) % scenes or len(values) < least * scenes:
+def by_scene(values: Tensor, scenes: int, minimum: int) -> Tensor:
+    """Values of N pictures as N / scenes x scenes x ...  Raises CourseError if a scene has fewer than `minimum`."""
+    if scenes < 1 or len(values) % scenes or len(values) < minimum * scenes:
         raise CourseError(
-            f"{len(values)} pictures can't be {scenes} scenes with at least {least} of each, and as many of each: "
+            f"{len(values)} pictures can't be {scenes} scenes with at least {minimum} of each, and as many of each: "
             "draw every scene equally often."
         )
     return values.reshape(-1, scenes, *values.shape[1:])
@@ -270,16 +273,16 @@ def ballot(picture: Tensor, number: int, name: str, vote: bool | None) -> Figure
 
     picture: (3, H, W) in [-1, 1].
     """
-    said = {None: "no vote", True: "up", False: "down"}[vote]
-    return show(picture[None], about=f"Picture {number}, {name}: {said}", labels=f"{number}: {said}", width=150)
+    answer = {None: "no vote", True: "up", False: "down"}[vote]
+    return show(picture[None], about=f"Picture {number}, {name}: {answer}", labels=f"{number}: {answer}", width=150)
 
 
 def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter: str = "me") -> "VBox":
     """A gallery with an "up" and a "down" button under each picture; every vote is saved in `votes` when it is cast.
 
-    pictures: (B, 3, H, W) in [-1, 1].  names: one of each, no two alike: the votes are saved under them.
-    Tab goes from button to button, the space bar votes, and voting again changes the vote.  What was voted before,
-    and what can't be saved, is said.  Raises CourseError if the names don't name each picture.
+    pictures: (B, 3, H, W) in [-1, 1].  names: one for each, no two alike: votes are saved under them.
+    Tab goes from button to button, the space bar votes, and voting again changes the vote.  Earlier votes are shown,
+    and so is why a vote can't be saved.  Raises CourseError if there is not one name for each picture.
     """
     from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
 
@@ -287,33 +290,33 @@ def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter:
         raise CourseError(
             f"There are {len(pictures)} pictures and {len(set(names))} names: give each a name of its own."
         )
-    said = HTML()
+    status = HTML()
 
-    def tell(sentence: str) -> None:  # role="status": a screen reader says it when it has finished what it was saying
+    def announce(sentence: str) -> None:  # role="status": screen readers read it out without interrupting themselves
         count = len(votes.of(voter).keys() & set(names))
         counted = f"{count} of {len(names)} voted on; saved in {votes.path}."
-        said.value = f'<div role="status">{html.escape(f"{sentence} {counted}".strip())}</div>'
+        status.value = f'<div role="status">{html.escape(f"{sentence} {counted}".strip())}</div>'
 
     def cell(number: int, picture: Tensor, name: str) -> VBox:
         figure = HTML(ballot(picture, number, name, votes.of(voter).get(name)).html)
 
         def button(word: str) -> Button:
             layout = Layout(width="80px")
-            made = Button(description=f"{word} {number}", tooltip=f"Vote {word}: {name}", layout=layout)
-            made.on_click(lambda _: cast(word))
-            return made
+            widget = Button(description=f"{word} {number}", tooltip=f"Vote {word}: {name}", layout=layout)
+            widget.on_click(lambda _: cast(word))
+            return widget
 
         def cast(word: str) -> None:
             try:
                 votes.add(name, word == "up", voter=voter)
             except CourseError as error:
-                tell(str(error))
+                announce(str(error))
                 return
             figure.value = ballot(picture, number, name, word == "up").html
-            tell(f"Picture {number}: {word}.")
+            announce(f"Picture {number}: {word}.")
 
         return VBox([figure, HBox([button("up"), button("down")])])
 
     cells = [cell(*each) for each in zip(range(1, len(names) + 1), pictures, names, strict=True)]
-    tell("")
-    return VBox([said, Box(cells, layout=Layout(flex_flow="row wrap"))])
+    announce("")
+    return VBox([status, Box(cells, layout=Layout(flex_flow="row wrap"))])

@@ -19,14 +19,14 @@ def slider(
     """A slider with the figure that `draw` makes of its value underneath; the arrow keys move it."""
     from ipywidgets import HTML, VBox
 
-    knob = float_slider(label, low, high, step, start)
+    control = float_slider(label, low, high, step, start)
     figure = HTML(draw(start).html)
 
     def redraw(change: dict) -> None:
         figure.value = draw(change["new"]).html
 
-    knob.observe(redraw, names="value")
-    return VBox([knob, figure])
+    control.observe(redraw, names="value")
+    return VBox([control, figure])
 
 
 def slider_with_button(
@@ -34,20 +34,20 @@ def slider_with_button(
 ) -> "VBox":
     """A slider, a button, and underneath the figure that `draw` makes of the slider's value and the presses so far.
 
-    For figures that take a moment: while the slider is dragged nothing is drawn, and what goes on is said.
+    For figures that take a moment: nothing is drawn while the slider is dragged, and a line of text says what goes on.
     """
     from ipywidgets import HTML, Button, HBox, VBox
 
-    knob = float_slider(label, low, high, step, start)
-    knob.continuous_update = False
+    control = float_slider(label, low, high, step, start)
+    control.continuous_update = False
     again = Button(description=button, button_style="primary")
     presses = 0
-    said, figure = HTML(), HTML()
+    status, figure = HTML(), HTML()
 
     def redraw(_: object) -> None:
-        said.value = '<div role="status">Drawing ...</div>'
-        figure.value = draw(knob.value, presses).html
-        said.value = f'<div role="status">{html.escape(label)} {knob.value:g}, {presses + 1}. time</div>'
+        status.value = '<div role="status">Drawing ...</div>'
+        figure.value = draw(control.value, presses).html
+        status.value = f'<div role="status">{html.escape(label)} {control.value:g}, {presses + 1}. time</div>'
 
     def press(_: object) -> None:
         nonlocal presses
@@ -55,98 +55,86 @@ def slider_with_button(
         redraw(None)
 
     redraw(None)
-    knob.observe(redraw, names="value")
+    control.observe(redraw, names="value")
     again.on_click(press)
-    return VBox([HBox([knob, again]), said, figure])
+    return VBox([HBox([control, again]), status, figure])
 
 
 def float_slider(label: str, low: float, high: float, step: float, start: float) -> "FloatSlider":
     """A slider wide enough for its label."""
     from ipywidgets import FloatSlider, Layout
 
-    return FloatSlider(
-        value=start,
-        min=low,
-        max=high,
-        step=step,
-        description=label,
-        style={"description_width": "initial"},
-        layout=Layout(width="26em"),
-    )
+    style = {"style": {"description_width": "initial"}, "layout": Layout(width="26em")}
+    return FloatSlider(value=start, min=low, max=high, step=step, description=label, **style)
 
 
 def caption_box(draw: Callable[[str], Figure], *, start: str, label: str = "caption") -> "VBox":
     """A text field and a button, and underneath the figure that `draw` makes of the text, `start` to begin with.
 
-    Enter, the button or leaving the field draw.  What `draw` refuses with a CourseError is said in its sentence.
+    Enter, the button or leaving the field draw.  A CourseError of `draw` is shown in place of the figure.
     """
     from ipywidgets import HTML, Button, HBox, Layout, Text, VBox
 
     # Without continuous_update the text arrives whole, and before the press of the button that makes the field lose
     # the focus: ipywidgets may send a letter typed just now after the press.
-    field = Text(
-        value=start,
-        description=label,
-        continuous_update=False,
-        style={"description_width": "initial"},
-        layout=Layout(width="40em", max_width="100%"),
-    )
+    style = {"style": {"description_width": "initial"}, "layout": Layout(width="40em", max_width="100%")}
+    field = Text(value=start, description=label, continuous_update=False, **style)
     button = Button(description="Draw", button_style="primary")
-    said, figure = HTML(), HTML()
-    asked = None
+    status, figure = HTML(), HTML()
+    drawn = None
 
     def redraw(_: object) -> None:
-        nonlocal asked
-        if field.value == asked:
-            return  # the button: the field has asked already, when it lost the focus
-        asked = text = field.value
-        say("Drawing ...")
+        nonlocal drawn
+        if field.value == drawn:
+            return  # the button was pressed, and the field drew already when it lost the focus
+        drawn = text = field.value
+        announce("Drawing ...")
         try:
             figure.value = draw(text).html
-            say(f"Drawn: {text}")
+            announce(f"Drawn: {text}")
         except CourseError as error:
             figure.value = ""
-            say(str(error))
+            announce(str(error))
 
-    def say(sentence: str) -> None:  # role="status": a screen reader says it when it has finished what it was saying
-        said.value = f'<div role="status">{html.escape(sentence)}</div>'
+    def announce(sentence: str) -> None:  # role="status": screen readers read it out without interrupting themselves
+        status.value = f'<div role="status">{html.escape(sentence)}</div>'
 
     redraw(None)
     field.observe(redraw, names="value")
     button.on_click(redraw)
-    return VBox([HBox([field, button]), said, figure])
+    return VBox([HBox([field, button]), status, figure])
 
 
 def form(draw: Callable[..., Figure | Table], fields: Mapping[str, str | Sequence[str]]) -> "VBox":
-    """Fields one below the other, and underneath the figure or table that `draw` makes of what they say, in order.
+    """Fields one below the other, and underneath the figure or table that `draw` makes of their values, in order.
 
     fields: by its label, the text that a text field begins with, or the choices of a list, of which the first is taken.
-    Enter or leaving a field draws anew.  What `draw` refuses with a CourseError is said in its sentence.
+    Enter or leaving a field draws anew.  A CourseError of `draw` is shown in place of the figure.
     """
     from ipywidgets import HTML, Dropdown, Layout, Text, VBox
 
-    look = {"style": {"description_width": "11em"}, "layout": Layout(width="30em", max_width="100%")}
-    knobs = [
-        Text(value=start, description=label, continuous_update=False, **look)
+    style = {"style": {"description_width": "11em"}, "layout": Layout(width="30em", max_width="100%")}
+    controls = [
+        Text(value=start, description=label, continuous_update=False, **style)
         if isinstance(start, str)
-        else Dropdown(options=list(start), description=label, **look)
+        else Dropdown(options=list(start), description=label, **style)
         for label, start in fields.items()
     ]
-    said, figure = HTML(), HTML()
+    status, figure = HTML(), HTML()
 
     def redraw(_: object) -> None:
         sentence = ""
         try:
-            drawn = draw(*(knob.value for knob in knobs))
+            drawn = draw(*(control.value for control in controls))
             figure.value, sentence = drawn.html, drawn.about
         except CourseError as error:
             figure.value, sentence = "", str(error)
-        said.value = f'<div role="status">{html.escape(sentence)}</div>'
+        status.value = f'<div role="status">{html.escape(sentence)}</div>'
 
     redraw(None)
-    for knob in knobs:
-        knob.observe(redraw, names="value")
-    return VBox([*knobs, said, figure])
+    for control in controls:
+        control.observe(redraw, names="value")
+    return VBox([*controls, status, figure])
 
 
 class PhotoUpload:

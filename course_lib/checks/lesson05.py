@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from ..judge import NONE
+from ..judge import REJECT
 from ..world import FACTORS
 from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
@@ -117,7 +117,7 @@ def shares_right(ask: Ask, random: Generator) -> None:
         named, wanted = judged(factors, random, count=count)
         hits = torch.tensor([[a == b for a, b in zip(named[name], wanted[name], strict=True)] for name in factors])
         found = torch.tensor([[value in wanted[name] for value in named[name]] for name in factors])
-        sure = torch.tensor([[value != NONE for value in named[name]] for name in factors])
+        sure = torch.tensor([[value != REJECT for value in named[name]] for name in factors])
         right, whole = hits.double(), hits.all(0).double()
         share, every = right.mean(1), whole.mean()
         among, some = right.sum(1) / sure.sum(1), whole[sure.all(0)].mean()
@@ -155,7 +155,7 @@ def shares_right(ask: Ask, random: Generator) -> None:
                 listed(1 - share, 1 - every),
                 listed(1 - share, 1 - hits.any(0).double().mean()),
             ),
-            f'"{NONE}" is an answer too, and a wrong one: divide by all pictures.': (
+            f'"{REJECT}" is an answer too, and a wrong one: divide by all pictures.': (
                 listed(among, some),
                 listed(among, every),
             ),
@@ -186,7 +186,7 @@ def judged(
             break
     named = {
         name: [
-            true if hit else NONE if no else values[(values.index(true) + 1) % len(values)]
+            true if hit else REJECT if no else values[(values.index(true) + 1) % len(values)]
             for true, hit, no in zip(wanted[name], right, refused.tolist(), strict=True)
         ]
         for (name, values), right in zip(factors.items(), hits.tolist(), strict=True)

@@ -1,5 +1,7 @@
 """The captioned world: scenes with their captions, and a renderer that draws them.  Lesson 2, and 4 to 8."""
 
+# ruff: noqa: F401 - the names that the package offers
+
 from .render import Renders, render
 from .scenes import (
     FACTORS,
@@ -14,19 +16,3 @@ from .scenes import (
     scenes,
     seen_scenes,
 )
-
-__all__ = [
-    "FACTORS",
-    "HELD_OUT",
-    "PLACES",
-    "POSES",
-    "SUBJECTS",
-    "Renders",
-    "Scene",
-    "captions",
-    "held_out_scenes",
-    "parse",
-    "render",
-    "scenes",
-    "seen_scenes",
-]

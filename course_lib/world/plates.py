@@ -1,8 +1,8 @@
 """Number plates: six characters in one of three layouts, drawn from a seed at any size.  Lesson 3.
 
-The world is small enough to count: ten characters for each of six places make a million plates a layout.  Characters
-never overlap, so a plate's picture is the empty plate plus one piece a character; what is linear, as a blur is, can be
-done to each piece alone: see `pieces`.
+There are few enough to try them all: ten characters for each of six places make a million plates a layout.  Characters
+never overlap, so a plate's picture is the sum of the empty plate and one piece for each character.  A blur is linear:
+it can be done to each piece alone, see `pieces`.
 """
 
 import functools
@@ -15,27 +15,27 @@ from torch import Tensor
 
 from ..errors import CourseError
 from ..threads import one_thread
-from .shapes import Canvas, Chance, box, capsule, colour, ellipse, soft, wave
+from .shapes import Canvas, SeededDetails, box, capsule, colour, ellipse, smoothstep, wave
 
 DIGITS, LETTERS = "0123456789", "ABEFHKNPRX"  # some look alike: 3 and 8, 0 and 6, E and F, P and R
 CHARACTERS = DIGITS + LETTERS
 PLACES = 6
 HEIGHT = 16  # pixels; a plate is four times as wide
-# From character to character, and more between groups; the unit is half the height.  All characters stand on a grid of
-# half units, so a network that folds 4 x 4 pixels sees each always cut the same way.
+# The distance from character to character, and what is added between groups; the unit is half the height.  So all
+# characters stand on a grid of half units, and a network that folds 4 x 4 pixels always cuts each in the same way.
 SPACING, GAP = 1.0, 0.5
 WIDE, HIGH, STROKE = 0.33, 0.57, 0.09  # half a character's width and height, and half the stroke's width
-TOGETHER = 128  # plates drawn at once: few enough for a cache
+BATCH = 128  # plates drawn at once: few enough for a cache
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where letters (L) and digits (D) stand, what the plate is made of, and how far right its writing is moved."""
+    """Where letters (L) and digits (D) stand, the plate's colours, and how far right of its middle the writing is."""
 
     pattern: str
     paper: Tensor  # 1 x 3 x 1 x 1
     ink: Tensor
-    moved: float = 0.0
+    shift: float = 0.0
     band: bool = False  # a blue one at the left end
 
     @property
@@ -56,27 +56,26 @@ class Layout:
             if kind != " ":
                 places.append(across)
             across += GAP if kind == " " else SPACING
-        return [place - places[-1] / 2 + self.moved for place in places]
+        return [place - places[-1] / 2 + self.shift for place in places]
 
 
 LAYOUTS = {
     layout.kinds: layout
     for layout in (
-        Layout("LLL DDD", colour(232, 232, 226), colour(24, 24, 30), moved=0.25, band=True),
+        Layout("LLL DDD", colour(232, 232, 226), colour(24, 24, 30), shift=0.25, band=True),
         Layout("LL DD LL", colour(228, 190, 52), colour(22, 20, 18)),
-        Layout("DDD LLL", colour(38, 42, 50), colour(226, 226, 220), moved=0.25),
+        Layout("DDD LLL", colour(38, 42, 50), colour(226, 226, 220), shift=0.25),
     )
 }
-COUNT = len(LAYOUTS) * 10**PLACES  # all plates there are
 
 
 def layout_of(text: str) -> Layout:
     """The layout of a plate, say of "KEN 481".  Raises CourseError for a text that is on no plate."""
-    plain = text.replace(" ", "").upper()
-    strange = next((letter for letter in plain if letter not in CHARACTERS), None)
-    if strange is not None:
-        raise CourseError(f"No plate has the character {strange!r}; there are {DIGITS} and {LETTERS}.")
-    kinds = "".join("D" if letter in DIGITS else "L" for letter in plain)
+    letters = text.replace(" ", "").upper()
+    unknown = next((letter for letter in letters if letter not in CHARACTERS), None)
+    if unknown is not None:
+        raise CourseError(f"No plate has the character {unknown!r}; there are {DIGITS} and {LETTERS}.")
+    kinds = "".join("D" if letter in DIGITS else "L" for letter in letters)
     if kinds not in LAYOUTS:
         patterns = ", ".join(layout.pattern for layout in LAYOUTS.values())
         raise CourseError(f"{text!r} is no plate: letters (L) and digits (D) stand as {patterns}.")
@@ -85,18 +84,18 @@ def layout_of(text: str) -> Layout:
 
 def plate_texts(seeds: Sequence[int] | Tensor) -> list[str]:
     """A plate for each seed, every layout and character equally likely; six characters each, without gaps."""
-    free = Chance(torch.as_tensor(seeds, dtype=torch.int64))
+    rng = SeededDetails(torch.as_tensor(seeds, dtype=torch.int64))
     names = list(LAYOUTS)
-    chosen = [names[int(number)] for number in free("layout", 0, len(names)).flatten().tolist()]
-    codes = [free(f"character {place}", 0, 10).flatten().tolist() for place in range(PLACES)]
+    chosen = [names[int(number)] for number in rng("layout", 0, len(names)).flatten().tolist()]
+    codes = [rng(f"character {place}", 0, 10).flatten().tolist() for place in range(PLACES)]
     return [
-        "".join(alphabet[int(code)] for alphabet, code in zip(LAYOUTS[kinds].alphabets, some, strict=True))
-        for kinds, some in zip(chosen, zip(*codes, strict=True), strict=True)
+        "".join(alphabet[int(code)] for alphabet, code in zip(LAYOUTS[kinds].alphabets, plate, strict=True))
+        for kinds, plate in zip(chosen, zip(*codes, strict=True), strict=True)
     ]
 
 
 def render_plates(texts: Sequence[str], seeds: Sequence[int] | Tensor, *, height: int = HEIGHT) -> Tensor:
-    """Draw each plate with the free details of its seed: the light, a small tilt, where it sits, the dirt on it.
+    """Draw each plate, with the details that its seed decides: the light, a small tilt, where it sits, the dirt on it.
 
     Returns (B, 3, height, 4 * height) in [-1, 1]; a picture depends on its text, its seed and the height alone.
     Raises CourseError for a text that is on no plate, another number of seeds than texts, or a height below 8.
@@ -111,13 +110,13 @@ def render_plates(texts: Sequence[str], seeds: Sequence[int] | Tensor, *, height
     with one_thread():
         for name, layout in LAYOUTS.items():
             members = torch.tensor([i for i, kind in enumerate(kinds) if kind == name], dtype=torch.int64)
-            for some in members.split(TOGETHER) if len(members) else ():
-                plain = [texts[i].replace(" ", "").upper() for i in some.tolist()]
-                codes = torch.tensor([[CHARACTERS.index(letter) for letter in text] for text in plain])
-                drawn, contrast = empty_plates(layout, seeds[some], height)
-                for cover in covers(layout, codes, seeds[some], height).unbind(1):
+            for batch in members.split(BATCH) if len(members) else ():
+                letters = [texts[i].replace(" ", "").upper() for i in batch.tolist()]
+                codes = torch.tensor([[CHARACTERS.index(letter) for letter in text] for text in letters])
+                drawn, contrast = empty_plates(layout, seeds[batch], height)
+                for cover in covers(layout, codes, seeds[batch], height).unbind(1):
                     drawn += contrast * cover[:, None]
-                pictures[some] = drawn
+                pictures[batch] = drawn
     return pictures
 
 
@@ -125,7 +124,7 @@ def pieces(layout: Layout, seed: int, *, height: int = HEIGHT) -> tuple[Tensor, 
     """The empty plate of a seed, (3, H, W), and what each character would add to it at each place, (6, 10, 3, H, W).
 
     The plate with the character `layout.alphabets[k][codes[k]]` at every place k is the sum of the empty one and of all
-    pieces[k, codes[k]]: what makes counting all million plates quick.
+    pieces[k, codes[k]].  So a million plates can be compared with a photo without drawing them.
     """
     numbers = torch.tensor([[CHARACTERS.index(letter) for letter in alphabet] for alphabet in layout.alphabets])
     seeds = torch.full((10,), seed)
@@ -137,27 +136,27 @@ def pieces(layout: Layout, seed: int, *, height: int = HEIGHT) -> tuple[Tensor, 
 
 def empty_plates(layout: Layout, seeds: Tensor, height: int) -> tuple[Tensor, Tensor]:
     """Plates without writing, and what full ink adds to each pixel: (B, 3, H, W) each."""
-    free = Chance(seeds)
-    x, y, pixel = grid(height)
-    slope = free("light slope", -0.02, 0.02) * x - 0.05 * y
-    x, y = seen(free, x, y)
+    rng = SeededDetails(seeds)
+    x, y, pixel = pixel_grid(height)
+    slope = rng("light slope", -0.02, 0.02) * x - 0.05 * y
+    x, y = to_plate(rng, x, y)
     canvas = Canvas(torch.empty(len(seeds), 3, height, 4 * height), x, y, pixel)
-    canvas.pictures[:] = free("body", -0.95, 0.1)[:, None]
-    canvas.pictures[:, 0] += free("red", 0.0, 0.4)  # the car around it
+    canvas.pictures[:] = rng("body", -0.95, 0.1)[:, None]
+    canvas.pictures[:, 0] += rng("red", 0.0, 0.4)  # the car around it
     canvas.paint(box(x, y, 3.92, 0.92), layout.ink)
     canvas.paint(box(x, y, 3.82, 0.82), layout.paper)
     if layout.band:
         canvas.paint(box(x + 3.52, y, 0.30, 0.82), colour(36, 70, 160))
     dirt = torch.zeros_like(canvas.pictures[:, 0])
     for blot in ("one", "other"):
-        far = ellipse(
-            x - free(f"{blot} across", -4, 4), y - free(f"{blot} down", -1, 1), free(f"{blot} wide", 0.6, 1.5), 0.5
+        distance = ellipse(
+            x - rng(f"{blot} across", -4, 4), y - rng(f"{blot} down", -1, 1), rng(f"{blot} wide", 0.6, 1.5), 0.5
         )
-        ragged = 0.2 * wave(1.3 * x + free(f"{blot} ragged")) * wave(1.7 * y)
-        dirt = torch.maximum(dirt, free(f"{blot} thick", 0.0, 0.4) * (1 - soft(far + ragged, -0.4, 0.3)))
-    warmth = free("warmth", -0.04, 0.04)[:, None]
+        ragged = 0.2 * wave(1.3 * x + rng(f"{blot} ragged")) * wave(1.7 * y)
+        dirt = torch.maximum(dirt, rng(f"{blot} thick", 0.0, 0.4) * (1 - smoothstep(distance + ragged, -0.4, 0.3)))
+    warmth = rng("warmth", -0.04, 0.04)[:, None]
     tint = torch.cat([1 + warmth, torch.ones_like(warmth), 1 - warmth], dim=1)
-    strength = (free("light", 0.78, 0.92) + slope)[:, None] * tint  # B x 3 x H x W
+    strength = (rng("light", 0.78, 0.92) + slope)[:, None] * tint  # B x 3 x H x W
     clear = (1 - dirt)[:, None]
     contrast = (layout.ink - canvas.pictures) * strength * clear
     return ((canvas.pictures + 1) * strength - 1) * clear + colour(96, 80, 60) * dirt[:, None], contrast
@@ -165,40 +164,41 @@ def empty_plates(layout: Layout, seeds: Tensor, height: int) -> tuple[Tensor, Te
 
 def covers(layout: Layout, codes: Tensor, seeds: Tensor, height: int) -> Tensor:
     """How much of each pixel the characters cover: codes (B, 6), numbers in CHARACTERS, to (B, 6, H, W) in [0, 1]."""
-    free = Chance(seeds)
-    x, y, pixel = grid(height)
-    across = round(2 * (WIDE + STROKE + 0.1) / pixel) + 2  # of a window round a character
-    found = torch.zeros(*codes.shape, height, 4 * height)
+    rng = SeededDetails(seeds)
+    x, y, pixel = pixel_grid(height)
+    width = round(2 * (WIDE + STROKE + 0.1) / pixel) + 2  # of a window round a character
+    cover_by_place = torch.zeros(*codes.shape, height, 4 * height)
     for place, middle in enumerate(layout.middles):
-        left = (middle + moved(free) + 4 - WIDE - STROKE - 0.05) / pixel
-        columns = left.floor().clamp(0, 4 * height - across).long() + torch.arange(across)  # B x 1 x across
-        near, level = seen(free, x[0, 0][columns], y)
-        near = near - middle
-        ends = STROKES[:, codes[:, place], :, None, None].unbind(2)  # 4 of strokes x B x 1 x 1
+        left = (middle + plate_shift(rng) + 4 - WIDE - STROKE - 0.05) / pixel
+        columns = left.floor().clamp(0, 4 * height - width).long() + torch.arange(width)  # B x 1 x width
+        px, py = to_plate(rng, x[0, 0][columns], y)
+        px = px - middle
+        strokes_of_place = STROKES[:, codes[:, place], :, None, None].unbind(2)  # 4 of strokes x B x 1 x 1
         distances = (
-            capsule(near, level, (x0 * WIDE, y0 * HIGH), (x1 * WIDE, y1 * HIGH), (STROKE, STROKE))[0]
-            for x0, y0, x1, y1 in zip(*ends, strict=True)
+            capsule(px, py, (x0 * WIDE, y0 * HIGH), (x1 * WIDE, y1 * HIGH), (STROKE, STROKE))[0]
+            for x0, y0, x1, y1 in zip(*strokes_of_place, strict=True)
         )
         distance = functools.reduce(torch.minimum, distances)
         cover = (distance / -pixel).add_(0.5).clamp_(0, 1)
-        found[:, place].scatter_(2, columns.expand_as(cover), cover)
-    return found
+        cover_by_place[:, place].scatter_(2, columns.expand_as(cover), cover)
+    return cover_by_place
 
 
-def grid(height: int) -> tuple[Tensor, Tensor, float]:
+def pixel_grid(height: int) -> tuple[Tensor, Tensor, float]:
     """Where pixels lie: across (1, 1, W) in [-4, 4], down (1, H, 1) in [-1, 1], and the side of one."""
     pixel = 2 / height
     across, down = ((torch.arange(count) + 0.5) * pixel for count in (4 * height, height))
     return (across - 4)[None, None, :], (down - 1)[None, :, None], pixel
 
 
-def moved(free: Chance) -> Tensor:
-    return free("across", -0.02, 0.02)
+def plate_shift(rng: SeededDetails) -> Tensor:
+    """How far right of the picture's middle the plate sits: (B, 1, 1)."""
+    return rng("across", -0.02, 0.02)
 
 
-def seen(free: Chance, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The same points as the plate has them, which sits a little off the middle and is a little tilted."""
-    return x - moved(free), y - free("down", -0.02, 0.02) - free("tilt", -0.005, 0.005) * x
+def to_plate(rng: SeededDetails, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of the picture in the plate's own coordinates: it sits a little off the middle, and is a little tilted."""
+    return x - plate_shift(rng), y - rng("down", -0.02, 0.02) - rng("tilt", -0.005, 0.005) * x
 
 
 # --- The writing: lines from corner to corner of a box from -1 to 1, y downwards, as on real plates ---
@@ -230,12 +230,12 @@ LINES: dict[str, str] = {
 
 def strokes() -> Tensor:
     """Each character's strokes as x, y, x, y: strokes x characters x 4; those with fewer repeat their first."""
-    lists = []
+    by_character = []
     for lines in LINES.values():
         corners = [[[float(n) for n in corner.split(",")] for corner in line.split()] for line in lines.split("|")]
-        lists.append([a + b for line in corners for a, b in itertools.pairwise(line)])
-    most = max(map(len, lists))
-    return torch.tensor([some + some[:1] * (most - len(some)) for some in lists]).transpose(0, 1)
+        by_character.append([a + b for line in corners for a, b in itertools.pairwise(line)])
+    most = max(map(len, by_character))
+    return torch.tensor([segments + segments[:1] * (most - len(segments)) for segments in by_character]).transpose(0, 1)
 
 
 STROKES = strokes()
@@ -244,7 +244,7 @@ STROKES = strokes()
 class Plates:
     """Plates that are drawn when asked for: picture i shows the plate of the seed first_seed + i.
 
-    plates[indices] draws them, (B, 3, height, 4 * height); `texts(indices)` says what is on them.
+    plates[indices] draws them: (B, 3, height, 4 * height).
     """
 
     def __init__(self, *, count: int, first_seed: int, height: int = HEIGHT):
@@ -254,13 +254,10 @@ class Plates:
         return self.count
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        return render_plates(self.texts(indices), indices + self.first_seed, height=self.height)
-
-    def texts(self, indices: Tensor) -> list[str]:
-        """What each plate says."""
-        return plate_texts(indices + self.first_seed)
+        seeds = indices + self.first_seed
+        return render_plates(plate_texts(seeds), seeds, height=self.height)
 
     @property
     def fingerprint(self) -> str:
-        """What tells this set from another."""
+        """A name for these pictures: another set has another."""
         return f"{self.count} plates, {self.height} px, from seed {self.first_seed}"

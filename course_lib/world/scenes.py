@@ -1,9 +1,7 @@
 """What there is in the captioned world: factors, captions, what was held out, and a parser.  Lesson 2, and 4 to 8.
 
-Every caption has its factors, every picture its caption and its seed.
-
-A made world, so that its truth is known: which factors a picture has, which combinations nobody has seen, and what a
-perfect model would draw.
+The world is made, so that the truth is known: which factors each picture has, which combinations no model has seen, and
+what a perfect model would draw.
 """
 
 import difflib
@@ -21,7 +19,7 @@ SUBJECTS = ANIMALS + MACHINES
 ANIMAL_POSES = {"laying": "laying on", "sitting": "sitting on", "standing": "standing on"}
 MACHINE_POSES = {"parked": "parked on", "flying": "flying over"}
 POSES = (*ANIMAL_POSES, *MACHINE_POSES)
-PLACES = {  # as a caption says it
+PLACES = {  # each with the words of a caption for it
     "white and black salt and pepper rug": "a white and black salt and pepper rug",
     "wooden floor": "a wooden floor",
     "grass": "grass",
@@ -56,7 +54,7 @@ class Scene:
         for factor, values in FACTORS.items():
             value = getattr(self, factor)
             if value not in values:
-                raise CourseError(f"The world has no {factor} {value!r}; {nearest(value, values)}.")
+                raise CourseError(f"The world has no {factor} {value!r}; {spelling_hint(value, values)}.")
         if self.pose not in poses(self.subject):
             raise CourseError(
                 f"No {self.subject} is {self.pose} in this world; it can be {' or '.join(poses(self.subject))}."
@@ -65,8 +63,8 @@ class Scene:
     @property
     def caption(self) -> str:
         """One sentence in the explainer's form, say "Plane flying over grass."."""
-        said = f"{self.subject} {poses(self.subject)[self.pose]} {PLACES[self.place]}."
-        return said[0].upper() + said[1:]
+        sentence = f"{self.subject} {poses(self.subject)[self.pose]} {PLACES[self.place]}."
+        return sentence[0].upper() + sentence[1:]
 
     @property
     def held_out(self) -> bool:
@@ -75,7 +73,7 @@ class Scene:
 
 
 def poses(subject: str) -> dict[str, str]:
-    """What a subject can do, and how a caption says it."""
+    """The poses of a subject, each with the words of a caption for it."""
     return ANIMAL_POSES if subject in ANIMALS else MACHINE_POSES
 
 
@@ -106,31 +104,31 @@ def parse(caption: str) -> Scene:
 
     Raises CourseError, with the nearest thing the world knows, for a caption that is not one of `captions()`.
     """
-    words = plain(caption)
-    known = {plain(scene.caption): scene for scene in scenes()}
+    words = normalized(caption)
+    known = {normalized(scene.caption): scene for scene in scenes()}
     if words in known:
         return known[words]
     vocabulary = sorted({word for sentence in known for word in sentence.split()})
-    strange = next((word for word in words.split() if word not in vocabulary), None)
-    if strange is not None:
-        raise CourseError(f"The world has no word {strange!r}; {nearest(strange, vocabulary)}.")
-    # Said in its own words, and still no scene: name the part that does not fit.
-    subject = next((name for name in SUBJECTS if words.startswith(plain(name) + " ")), None)
+    unknown = next((word for word in words.split() if word not in vocabulary), None)
+    if unknown is not None:
+        raise CourseError(f"The world has no word {unknown!r}; {spelling_hint(unknown, vocabulary)}.")
+    # All words are known, and it is still no scene: name the part that does not fit.
+    subject = next((name for name in SUBJECTS if words.startswith(normalized(name) + " ")), None)
     if subject is not None:
         pose = next((name for name in POSES if f" {name} " in f" {words} "), None)
         if pose is not None and pose not in poses(subject):
             Scene(subject, pose, "grass")
-    like = difflib.get_close_matches(words, known, n=1, cutoff=0)[0]
-    raise CourseError(f'The world has no picture of "{caption}"; the nearest caption is "{known[like].caption}"')
+    similar = difflib.get_close_matches(words, known, n=1, cutoff=0)[0]
+    raise CourseError(f'The world has no picture of "{caption}"; the nearest caption is "{known[similar].caption}"')
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """Lower case, without articles and punctuation."""
     words = "".join(letter if letter.isalnum() else " " for letter in text.lower()).split()
     return " ".join(word for word in words if word != "a")
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """A hint: the known words that look most like this one."""
-    like = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(like)}" if like else f"it knows {', '.join(known)}"
+def spelling_hint(word: str, known: Sequence[str]) -> str:
+    """A hint: the known words that are spelt most like this one, or all of them."""
+    similar = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(similar)}" if similar else f"it knows {', '.join(known)}"

@@ -1,8 +1,8 @@
-"""Drawing with distances: a shape is how far each point lies from its edge, and a brush covers what lies inside.
+"""Drawing with signed distances: a shape says how far each point lies outside its edge, and paint covers the inside.
 
 After Inigo Quilez's collection of signed distance functions (https://iquilezles.org/articles/distfunctions2d/).
-Only + - * / sqrt, comparisons and rounding are used on pixels: a computer gets those exactly right, alone or eight at a
-time, so a picture has the same bits in any batch, on any number of threads.
+Pixels are computed with + - * / sqrt, comparisons and rounding only.  Processors round those alike, one at a time or
+eight, so a picture has the same bits in any batch and on any number of threads.
 """
 
 import zlib
@@ -40,46 +40,46 @@ class Canvas:
         return (distance / -self.pixel).add_(0.5).clamp_(0, 1)
 
     def blend(self, cover: Tensor, colour: Tensor) -> None:
-        """Mix in `colour` by the share `cover` (B, H, W) in [0, 1]."""
+        """Mix in `colour`, as much of it as `cover` (B, H, W) in [0, 1] says."""
         self.pictures += (colour - self.pictures).mul_(cover[:, None])
 
     def rows(self, top: float, bottom: float) -> "Canvas":
-        """The rows from `top` to `bottom`, in units of y, to paint on: what lies elsewhere need not be computed."""
+        """The part of the canvas from `top` to `bottom`, in units of y: painting on it saves computing the rest."""
         side = self.y.shape[1]
-        some = slice(max(0, int((top + 1) / 2 * side)), int((bottom + 1) / 2 * side) + 1)
-        return Canvas(self.pictures[:, :, some], self.x, self.y[:, some], self.pixel)
+        rows = slice(max(0, int((top + 1) / 2 * side)), int((bottom + 1) / 2 * side) + 1)
+        return Canvas(self.pictures[:, :, rows], self.x, self.y[:, rows], self.pixel)
 
     @contextmanager
     def window(self, left: Tensor, top: Tensor, wide: float, high: float) -> Iterator["Canvas"]:
-        """A window of each picture to paint on, its corner near (left, top), (B, 1, 1): at the end it is put back."""
+        """A copy of a part of each picture to paint on, from about (left, top), (B, 1, 1); put back at the end."""
         height, width = self.pictures.shape[-2:]
-        across, down = (
+        columns, rows = (
             min(round(side / float(self.pixel)) + 2, full) for side, full in ((wide, width), (high, height))
         )
         first = [
             ((edge + 1) / self.pixel).floor().clamp(0, full - side).long().flatten().tolist()
-            for edge, side, full in ((left, across, width), (top, down, height))
+            for edge, side, full in ((left, columns, width), (top, rows, height))
         ]
         corners = list(zip(*first, strict=True))
         views = [
-            picture[:, y : y + down, x : x + across] for picture, (x, y) in zip(self.pictures, corners, strict=True)
+            picture[:, y : y + rows, x : x + columns] for picture, (x, y) in zip(self.pictures, corners, strict=True)
         ]
         yield Canvas(
             inside := torch.stack(views),
-            torch.stack([self.x[0, :, x : x + across] for x, _ in corners]),
-            torch.stack([self.y[0, y : y + down] for _, y in corners]),
+            torch.stack([self.x[0, :, x : x + columns] for x, _ in corners]),
+            torch.stack([self.y[0, y : y + rows] for _, y in corners]),
             self.pixel,
         )
         for view, painted in zip(views, inside, strict=True):
             view.copy_(painted)
 
     def seen_from(self, x: Tensor, y: Tensor, unit: Tensor) -> "Canvas":
-        """The same canvas with (x, y) as its centre and `unit` as its unit; a negative one looks into a mirror."""
+        """The same canvas, measured from (x, y) in units of `unit`; a negative unit mirrors left and right."""
         return Canvas(self.pictures, (self.x - x) / unit, (self.y - y) / unit.abs(), self.pixel / unit.abs())
 
 
-class Chance:
-    """A picture's free details: named numbers that depend on its seed and the name alone, not on its neighbours."""
+class SeededDetails:
+    """Random numbers by name, for what a caption leaves open: each depends on its picture's seed and its name alone."""
 
     def __init__(self, seeds: Tensor):
         self.seeds = seeds  # B, int64
@@ -90,8 +90,8 @@ class Chance:
         z = (z ^ (z >> 30 & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
         z = (z ^ (z >> 27 & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
         z = z ^ (z >> 31 & 0x1FFFFFFFF)
-        share = (z & 0xFFFFFF).to(torch.float32) / 2**24  # 24 bits fill a float32's fraction
-        return (low + (high - low) * share)[:, None, None]
+        fraction = (z & 0xFFFFFF).to(torch.float32) / 2**24  # 24 bits fill a float32's fraction
+        return (low + (high - low) * fraction)[:, None, None]
 
     def sign(self, name: str) -> Tensor:
         """-1 or 1, equally often: (B, 1, 1)."""
@@ -101,18 +101,18 @@ class Chance:
 def ellipse(x: Tensor, y: Tensor, wide: Number, high: Number) -> Tensor:
     """About the distance to an ellipse round the origin, with half-axes `wide` and `high`."""
     x, y = x / wide, y / high
-    k = (x * x + y * y).sqrt_()
-    return k.sub_(1).mul_(least(wide, high))
+    radius = (x * x + y * y).sqrt_()
+    return radius.sub_(1).mul_(minimum(wide, high))
 
 
-def least(one: Number, other: Number) -> Number:
-    if isinstance(one, Tensor) or isinstance(other, Tensor):
-        return torch.minimum(torch.as_tensor(one), torch.as_tensor(other))
-    return min(one, other)
+def minimum(a: Number, b: Number) -> Number:
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return torch.minimum(torch.as_tensor(a), torch.as_tensor(b))
+    return min(a, b)
 
 
 def capsule(x: Tensor, y: Tensor, start: tuple, end: tuple, thick: tuple[Number, Number]) -> tuple[Tensor, Tensor]:
-    """The distance to a thick line whose radius goes from thick[0] to thick[1], and the share of the way along it."""
+    """The distance to a thick line whose radius goes from thick[0] to thick[1], and how far along it: from 0 to 1."""
     ax, ay = end[0] - start[0], end[1] - start[1]
     px, py = x - start[0], y - start[1]
     length = ax * ax + ay * ay
@@ -123,7 +123,7 @@ def capsule(x: Tensor, y: Tensor, start: tuple, end: tuple, thick: tuple[Number,
 
 
 def box(x: Tensor, y: Tensor, wide: Number, high: Number) -> Tensor:
-    """The distance to a box round the origin, seen from inside or beside it."""
+    """The distance to a box round the origin; right inside it and beside its sides, too small off its corners."""
     return torch.maximum(x.abs() - wide, y.abs() - high)
 
 
@@ -139,13 +139,13 @@ def polygon(x: Tensor, y: Tensor, *corners: tuple[Number, Number]) -> Tensor:
 
 
 def wave(x: Tensor) -> Tensor:
-    """A wave of period 1 between -1 and 1, of parabolas: a sine that every computer agrees on."""
+    """A wave of period 1 between -1 and 1, made of parabolas: unlike a sine, it has the same bits on every computer."""
     x = (x - x.floor()).mul_(2).sub_(1)
     return x.abs().sub_(1).mul_(x).mul_(4)
 
 
-def soft(x: Tensor, low: float, high: float) -> Tensor:
-    """0 below `low`, 1 above `high`, and smooth between."""
+def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    """0 below `low`, 1 above `high`, and between them the cubic 3x^2 - 2x^3."""
     x = (x - low).div_(high - low).clamp_(0, 1)
     return (x * -2).add_(3).mul_(x).mul_(x)
 

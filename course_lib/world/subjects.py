@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .scenes import ANIMALS
-from .shapes import Canvas, Chance, box, capsule, colour, ellipse, polygon, soft, wave
+from .shapes import Canvas, SeededDetails, box, capsule, colour, ellipse, polygon, smoothstep, wave
 
 LARGEST = 0.74  # the unit of the largest subject, in half sides of the picture
 SNOW, INK = colour(250, 248, 244), colour(30, 28, 36)
@@ -98,10 +98,9 @@ COATS = {
     ),
 }
 
-# Where things are when the animal looks left, its feet at y = 0.65: x, y of centres, half-axes, ends of lines.
-BODY: dict[
-    str, dict[str, tuple]
-] = {  # trunk: x, y, wide, high; head: x, y; tail: base, bend, tip; hind and front leg: top, foot
+# Where the parts of an animal are when it looks left and its feet stand at y = 0.65.  trunk: centre and half-axes.
+# head: centre.  tail: base, bend and tip.  hind and front leg: top and foot.
+BODY: dict[str, dict[str, tuple]] = {
     "laying": {
         "trunk": (0.12, 0.36, 0.70, 0.29),
         "head": (-0.52, 0.02),
@@ -126,29 +125,29 @@ BODY: dict[
 }
 
 
-def paint_subject(subject: str, pose: list[str], canvas: Canvas, free: Chance, ground: Tensor) -> None:
+def paint_subject(subject: str, pose: list[str], canvas: Canvas, rng: SeededDetails, ground: Tensor) -> None:
     """Paint one subject in each picture; pose: B names; ground: (B, 1, 1), the height it stands on or flies above."""
-    size = free("size", 0.62, LARGEST)
-    x = free("across", -0.14, 0.14)
-    facing = free.sign("facing")
+    size = rng("size", 0.62, LARGEST)
+    x = rng("across", -0.14, 0.14)
+    facing = rng.sign("facing")
     flying = torch.tensor([name == "flying" for name in pose], device=x.device)[:, None, None]
     shadow(canvas.rows(0.2, 1), x, ground, size, flying)
-    lift = free("lift", 0.78, 0.95)
+    lift = rng("lift", 0.78, 0.95)
     y = torch.where(flying, ground - lift, ground - 0.65 * size)
-    # Sizes of the windows, in the subject's units: nothing of it lies outside.
+    # Only a window round the subject is computed.  Its size in units of the subject: no part lies outside.
     wide, up, down = {"plane": (1.15, 0.75, 0.55), "rocket": (0.75, 1.0, 1.0)}.get(subject, (1.3, 0.95, 0.75))
-    with canvas.window(x - wide * size, y - up * size, 2 * wide * LARGEST, (up + down) * LARGEST) as near:
-        own = near.seen_from(x, y, size * facing)
+    with canvas.window(x - wide * size, y - up * size, 2 * wide * LARGEST, (up + down) * LARGEST) as window:
+        local = window.seen_from(x, y, size * facing)
         if subject in ANIMALS:
-            paint_body(COATS[subject], pose, own, free)
+            paint_body(COATS[subject], pose, local, rng)
         else:
-            (paint_plane if subject == "plane" else paint_rocket)(flying, own, free)
+            (paint_plane if subject == "plane" else paint_rocket)(flying, local, rng)
     if subject in ANIMALS:
-        nod = free("nod", -0.03, 0.03)
+        nod = rng("nod", -0.03, 0.03)
         x, y = x + (number(pose, "head", 0) + nod) * size * facing, y + number(pose, "head", 1) * size
-        with canvas.window(x - 0.58 * size, y - 0.72 * size, 1.16 * LARGEST, 1.22 * LARGEST) as near:
-            own = near.seen_from(x, y, size * facing)
-            (paint_dog_head if subject == "dog" else paint_cat_head)(COATS[subject], own, free)
+        with canvas.window(x - 0.58 * size, y - 0.72 * size, 1.16 * LARGEST, 1.22 * LARGEST) as window:
+            local = window.seen_from(x, y, size * facing)
+            (paint_dog_head if subject == "dog" else paint_cat_head)(COATS[subject], local, rng)
 
 
 def number(pose: list[str], part: str, *path: int) -> Tensor:
@@ -162,7 +161,7 @@ def shadow(canvas: Canvas, x: Tensor, ground: Tensor, size: Tensor, flying: Tens
     canvas.blend((0.5 - distance / 0.10).clamp(0, 1) * torch.where(flying, 0.22, 0.34), INK)
 
 
-def paint_body(coat: Coat, pose: list[str], canvas: Canvas, free: Chance) -> None:
+def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: SeededDetails) -> None:
     """Tail, legs, trunk and ruff; the head comes on top."""
 
     def place(part: str, *path: int) -> Tensor:
@@ -174,17 +173,17 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, free: Chance) -> Non
     x, y = canvas.x, canvas.y
     rim = 0.035
     # Tail: two lines, a bend between them.
-    wag = free("tail", -0.10, 0.10)
+    wag = rng("tail", -0.10, 0.10)
     base, bend = spot("tail", 0), spot("tail", 1)
     tip = (place("tail", 2, 0) + wag, place("tail", 2, 1) - wag.abs())
     thin, thick = coat.tail
-    first, near = capsule(x, y, base, bend, (thin, (thin + thick) / 2))
-    second, far = capsule(x, y, bend, tip, ((thin + thick) / 2, thick))
+    first, first_along = capsule(x, y, base, bend, (thin, (thin + thick) / 2))
+    second, second_along = capsule(x, y, bend, tip, ((thin + thick) / 2, thick))
     tail = first.minimum(second)
     canvas.paint(tail - rim, coat.edge)
     canvas.paint(tail, coat.shade if coat.mask else coat.fur)
     if coat.stripes:
-        rings = soft(wave((near + far) * 2.0 + 0.1), -0.1, 0.5)
+        rings = smoothstep(wave((first_along + second_along) * 2.0 + 0.1), -0.1, 0.5)
         canvas.blend(canvas.inside(tail) * rings, coat.shade)
     # Legs and trunk are one silhouette.
     hip, heel, shoulder, toe = (spot(part, end) for part in ("hind", "front") for end in (0, 1))
@@ -194,16 +193,18 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, free: Chance) -> Non
     hind_far, _ = capsule(x + 0.20, y + 0.03, hip, heel, (0.12, leg))
     front_far, _ = capsule(x - 0.20, y + 0.03, shoulder, toe, (0.11, leg))
     legs = hind.minimum(front).minimum(hind_far).minimum(front_far)
-    wide, high = place("trunk", 2), place("trunk", 3) * free("plump", 0.94, 1.08)
+    wide, high = place("trunk", 2), place("trunk", 3) * rng("plump", 0.94, 1.08)
     bx, by = x - place("trunk", 0), y - place("trunk", 1)
     trunk = ellipse(bx, by, wide, high)
     body = trunk.minimum(legs)
     canvas.paint(body - rim, coat.edge)
     canvas.paint(body, coat.fur)
     inside = canvas.inside(trunk)
-    canvas.blend(inside * soft(by / high, 0.1, 0.9) * 0.5, coat.belly)
+    canvas.blend(inside * smoothstep(by / high, 0.1, 0.9) * 0.5, coat.belly)
     if coat.stripes:
-        bands = soft(wave(bx * 2.3 + by * 0.5 + free("stripes", -0.1, 0.1)), 0.05, 0.55) * soft(-by / high, -0.5, 0.0)
+        bands = smoothstep(wave(bx * 2.3 + by * 0.5 + rng("stripes", -0.1, 0.1)), 0.05, 0.55) * smoothstep(
+            -by / high, -0.5, 0.0
+        )
         canvas.blend(inside * bands, coat.shade)
     canvas.paint(legs.maximum(place("front", 1, 1) - 0.06 - y), coat.paws)
     hx, hy = spot("head")
@@ -212,12 +213,12 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, free: Chance) -> Non
         canvas.paint(ellipse(cx, cy, 0.33, 0.27) + 0.02 * wave((cx + cy) * 5), coat.belly)
 
 
-def paint_cat_head(coat: Coat, head: Canvas, free: Chance) -> None:
+def paint_cat_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
     """A round face, symmetric, so that each ear, eye and whisker is drawn once for both sides."""
     x, y = head.x, head.y
     side = x.abs()
     rim = 0.035
-    tip = -0.36 - coat.ear * free("ears", 0.40, 0.60)
+    tip = -0.36 - coat.ear * rng("ears", 0.40, 0.60)
     ear = polygon(side, y, (0.06, -0.30), (0.32, tip), (0.39, -0.06))
     if coat.tufts:
         tuft, _ = capsule(side, y, (0.31, tip + 0.08), (0.36, tip - 0.14), (0.05, 0.015))
@@ -230,11 +231,11 @@ def paint_cat_head(coat: Coat, head: Canvas, free: Chance) -> None:
     head.paint(face, coat.fur)
     inside = head.inside(face)
     if coat.stripes:  # the M on a tabby's forehead, and its cheeks
-        lines = soft(wave(side * 4.5 + 0.30), 0.0, 0.5) * soft(-y, 0.10, 0.20)
+        lines = smoothstep(wave(side * 4.5 + 0.30), 0.0, 0.5) * smoothstep(-y, 0.10, 0.20)
         head.blend(inside * lines, coat.shade)
         head.paint(ellipse(side - 0.14, y - 0.17, 0.17, 0.12), coat.belly)
     if coat.mask:
-        head.blend(soft(-ellipse(x, y - 0.08, 0.27, 0.28), -0.06, 0.06), coat.shade)
+        head.blend(smoothstep(-ellipse(x, y - 0.08, 0.27, 0.28), -0.06, 0.06), coat.shade)
     elif not coat.stripes:
         head.paint(ellipse(side - 0.09, y - 0.17, 0.12, 0.09), coat.belly, opacity=0.9)
     eye = ellipse(side - 0.18, y + 0.02, 0.115, 0.125)
@@ -251,7 +252,7 @@ def paint_cat_head(coat: Coat, head: Canvas, free: Chance) -> None:
     head.paint(whisker.minimum(lower), coat.belly, opacity=0.8)
 
 
-def paint_dog_head(coat: Coat, head: Canvas, free: Chance) -> None:
+def paint_dog_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
     """Ears that hang, a long muzzle, a black nose, a tongue, a collar."""
     x, y = head.x, head.y
     side = x.abs()
@@ -266,7 +267,7 @@ def paint_dog_head(coat: Coat, head: Canvas, free: Chance) -> None:
     tongue = ellipse(x, y - 0.34, 0.07, 0.12)
     head.paint(tongue, colour(236, 110, 124))
     head.paint(muzzle, coat.belly)
-    ear, _ = capsule(side, y, (0.30, -0.22), (0.42, 0.10 + free("ears", -0.04, 0.08)), (0.09, 0.13))
+    ear, _ = capsule(side, y, (0.30, -0.22), (0.42, 0.10 + rng("ears", -0.04, 0.08)), (0.09, 0.13))
     head.paint(ear - rim, coat.edge)
     head.paint(ear, coat.ears)
     head.paint(ellipse(side - 0.15, y + 0.05, 0.07, 0.085), coat.eyes)
@@ -276,9 +277,9 @@ def paint_dog_head(coat: Coat, head: Canvas, free: Chance) -> None:
     head.paint(mouth, coat.edge)
 
 
-def paint_plane(flying: Tensor, canvas: Canvas, free: Chance) -> None:
+def paint_plane(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
     """An airliner from the side, its nose to the left; in the air it climbs, on the ground it has wheels."""
-    climb = torch.where(flying, free("climb", 0.10, 0.24), 0.0)
+    climb = torch.where(flying, rng("climb", 0.10, 0.24), 0.0)
     x, y = canvas.x, canvas.y - 0.20 + torch.where(flying, 0.2, 0.0)
     x, y = x - climb * y, y + climb * -x  # a small turn: nearly a rotation
     hull, trim, edge = colour(244, 246, 250), colour(40, 96, 190), colour(74, 84, 108)
@@ -292,7 +293,7 @@ def paint_plane(flying: Tensor, canvas: Canvas, free: Chance) -> None:
     canvas.paint(tube - 0.03, edge)
     canvas.paint(tube, hull)
     inside = canvas.inside(tube)
-    canvas.blend(inside * soft(y, 0.06, 0.16), colour(196, 206, 222))
+    canvas.blend(inside * smoothstep(y, 0.06, 0.16), colour(196, 206, 222))
     canvas.paint((tube + 0.005).maximum((y - 0.09).abs() - 0.03), trim)
     rows = box((wave(x * 3.2).abs() - 0.85) * 0.12, y + 0.03, 0.035, 0.045).maximum((x - 0.05).abs() - 0.60)
     canvas.paint(rows, colour(70, 130, 190))
@@ -303,13 +304,13 @@ def paint_plane(flying: Tensor, canvas: Canvas, free: Chance) -> None:
     canvas.paint(ellipse(x - 0.06, y - 0.22, 0.13, 0.065), trim)
 
 
-def paint_rocket(flying: Tensor, canvas: Canvas, free: Chance) -> None:
+def paint_rocket(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
     """A storybook rocket: it stands on its fins, or leans forward over its flame."""
-    lean = torch.where(flying, free("climb", 0.25, 0.55), 0.0)
+    lean = torch.where(flying, rng("climb", 0.25, 0.55), 0.0)
     x, y = canvas.x, canvas.y + torch.where(flying, 0.05, 0.13)
     x, y = x + lean * y, y - lean * x
     hull, trim, edge = colour(240, 240, 246), colour(214, 60, 56), colour(88, 84, 104)
-    flame = ellipse(x, y - 0.70, 0.17, 0.34 * free("flame", 0.8, 1.1))
+    flame = ellipse(x, y - 0.70, 0.17, 0.34 * rng("flame", 0.8, 1.1))
     grounded = torch.where(flying, -9.0, 1.0)
     canvas.paint(flame.maximum(grounded), colour(250, 150, 40))
     canvas.paint((flame + 0.08).maximum(grounded), colour(255, 236, 130))
@@ -323,7 +324,7 @@ def paint_rocket(flying: Tensor, canvas: Canvas, free: Chance) -> None:
     canvas.paint(body - 0.03, edge)
     canvas.paint(body, hull)
     inside = canvas.inside(body)
-    canvas.blend(inside * soft(x, 0.02, 0.30) * 0.7, colour(176, 180, 200))
+    canvas.blend(inside * smoothstep(x, 0.02, 0.30) * 0.7, colour(176, 180, 200))
     canvas.paint(body.maximum(y + 0.48), trim)
     canvas.paint(body.maximum((y - 0.46).abs() - 0.05), trim)
     window = ellipse(x, y + 0.14, 0.15, 0.15)

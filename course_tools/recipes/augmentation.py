@@ -52,7 +52,7 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
                 figures.setdefault(way, []).append(
                     {"pictures": size, "seed": seed}
                     | critic.score(drawn, shown)
-                    | {"distance": critic.distance(drawn, real), "to the nearest": nearest(drawn, known)}
+                    | {"distance": critic.distance(drawn, real), "to the nearest": mean_nearest_distance(drawn, known)}
                     | {"distance of what it saw": critic.distance(own, real)}
                     | {f"finished {name}": share for name, share in critic.score(finished, shown).items()}
                     | {"finished distance": critic.distance(finished, real)}
@@ -66,7 +66,7 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
         "model": model.config,
         "training": TAUGHT,
         "start": START,
-        "fresh to the nearest of 100": nearest(fresh, known[:100]),
+        "fresh to the nearest of 100": mean_nearest_distance(fresh, known[:100]),
         "seconds": round(parts.seconds),
     }
     store(pictures, output, recipe=recipe | figures)
@@ -83,7 +83,7 @@ def finish(model: Denoiser, noisy: Tensor, keys: Tensor) -> Tensor:
     return torch.cat(finished)
 
 
-def nearest(pictures: Tensor, known: Tensor) -> float:
+def mean_nearest_distance(pictures: Tensor, known: Tensor) -> float:
     """How far each picture is from the nearest known one, the mean: a root of mean squares over the pixels."""
     far = torch.cdist(pictures.flatten(1), known.flatten(1)).amin(dim=1)
     return float(far.mean() / known[0].numel() ** 0.5)

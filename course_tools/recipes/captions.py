@@ -62,7 +62,7 @@ def captions(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps: int
 
 def described(critic: Judge, drawn: Tensor, real: Tensor) -> dict[str, float]:
     """What the judge says of drawings of the whole captions, in turn, and how far they are from real pictures."""
-    nearest = critic.score(drawn, [*DESCRIBED] * DRAWN, refuse=False)
+    nearest = critic.score(drawn, [*DESCRIBED] * DRAWN, allow_reject=False)
     return nearest | {"distance": critic.distance(drawn, real)}
 
 

@@ -138,7 +138,7 @@ def compare(
     """
     shown = [scene for scene in new for _ in range(DRAWN)]
     real = render(shown, torch.arange(len(shown)) + FRESH)
-    figures: dict[str, Any] = {"real": [critic.score(real, shown, refuse=False)]}
+    figures: dict[str, Any] = {"real": [critic.score(real, shown, allow_reject=False)]}
     pictures: dict[str, Tensor] = {}
     for name, scenes in known.items():
         for seed in seeds:
@@ -146,8 +146,8 @@ def compare(
             drawn = draw(model, keys[name](new).repeat_interleave(DRAWN, 0), seed, guidance=2.0)
             old = [scene for scene in dict.fromkeys(scenes) for _ in range(8)]
             known_drawn = draw(model, keys[name](old), seed, guidance=2.0)
-            told = {"of the known": critic.score(known_drawn, old, refuse=False)["all"]}
-            figures.setdefault(name, []).append(critic.score(drawn, shown, refuse=False) | told)
+            told = {"of the known": critic.score(known_drawn, old, allow_reject=False)["all"]}
+            figures.setdefault(name, []).append(critic.score(drawn, shown, allow_reject=False) | told)
             pictures.setdefault(name, torch.cat([drawn[part * DRAWN : part * DRAWN + 2] for part in range(len(new))]))
     return figures | {"captions": [scene.caption for scene in new]}, pictures
 

@@ -88,7 +88,7 @@ def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> R
     def judged(name: str, made: Tensor, those: Sequence[Work], kept: int) -> None:
         each = len(made) // len(those)
         figures[name] = [
-            {"caption": work.caption} | critic.score(part, [work] * each, refuse=False)
+            {"caption": work.caption} | critic.score(part, [work] * each, allow_reject=False)
             for work, part in zip(those, made.split(each), strict=True)
         ]
         shown[name] = torch.cat([part[:kept] for part in made.split(each)])

@@ -11,7 +11,16 @@ from torch import Tensor
 from course_lib import judge, training, words, world
 from course_lib.artist import Artist, shipped_artist
 from course_lib.judge import Judge
-from course_lib.votes import Crowd, best_of, compared, diversity, learn_taste, reweighted, statistics, thumbnails
+from course_lib.votes import (
+    Crowd,
+    best_of,
+    centred_by_scene,
+    diversity,
+    learn_taste,
+    reweighted,
+    statistics,
+    thumbnails,
+)
 from course_lib.world import Scene
 from course_tools.recipes.run import Progress, Result
 
@@ -89,10 +98,10 @@ def weighted_by_taste(crowd: Crowd, data: Tensor) -> Picker:
     voted: list[Tensor] = []
 
     def pick(drawn: Tensor, number: int) -> Tensor:
-        seen.append(compared(thumbnails(drawn), scenes=scenes))
+        seen.append(centred_by_scene(thumbnails(drawn), scenes=scenes))
         voted.append(ups(crowd, drawn, number))
         taste = learn_taste(torch.cat(seen), torch.cat(voted), voters=VOTERS)
-        chance = taste(compared(thumbnails(data), scenes=scenes))
+        chance = taste(centred_by_scene(thumbnails(data), scenes=scenes))
         weights = chance / (1 - chance)  # the odds
         return data[reweighted(weights, scenes=scenes, each=KEEP, seed=number)]
 

@@ -197,7 +197,7 @@ for step in tqdm(
     if step.number % 120 == 0:
         early.append(drawings(model, asked, steps=8, order=2, guidance=2.0))
         drawn = drawings(model, examined, steps=8, order=2, guidance=2.0)
-        nearest = critic.score(drawn, examined, refuse=False)
+        nearest = critic.score(drawn, examined, allow_reject=False)
         accepted = critic.score(drawn, examined)["all"]
         progress.append(
             {"step": step.number, "loss": step.loss} | nearest | {"accepted": accepted}
@@ -607,7 +607,7 @@ drawn, figures = checkpoints.shipped("order")
 ways = ("words in their places", "words in a bag")
 white_on_black = [world.parse(caption) for caption in figures["captions"] for _ in range(8)]
 ours = artist.draw_each(white_on_black, seed=2)
-figures["this lesson's model"] = [critic.score(ours, white_on_black, refuse=False)]
+figures["this lesson's model"] = [critic.score(ours, white_on_black, allow_reject=False)]
 table(
     [
         {"key": name}

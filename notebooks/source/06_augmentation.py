@@ -39,7 +39,7 @@ from course_lib.pictures import chart, show, table
 from course_lib.sampling import walk
 from course_lib.training import train
 from course_lib.world.plates import plate_texts, render_plates
-from course_lib.world.shapes import Chance
+from course_lib.world.shapes import SeededDetails
 
 import torch
 from statistics import mean, stdev
@@ -157,7 +157,7 @@ animals = [scene for scene in world.scenes() if scene.subject in ("dog", "Siames
 def looking(count, first_seed):
     """Pictures of animals, and which way each looks: the renderer draws that from the seed."""
     seeds = torch.arange(count) + first_seed
-    facing = Chance(seeds).sign("facing").flatten()  # 1 is left, -1 is right
+    facing = SeededDetails(seeds).sign("facing").flatten()  # 1 is left, -1 is right
     shown = [animals[i % len(animals)] for i in range(count)]
     return world.render(shown, seeds), [
         f"{scene.caption[:-1]}, looking {sides[side > 0]}."
@@ -182,7 +182,7 @@ for number in tqdm(range(120), desc="a judge of sides"):
 # %%
 def agrees(pictures, captions):
     """The share of pictures that look to the side that their captions say."""
-    named = observer.name(pictures, refuse=False)["side"]
+    named = observer.name(pictures, allow_reject=False)["side"]
     return mean(side in caption for side, caption in zip(named, captions, strict=True))
 
 

@@ -34,7 +34,7 @@ from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import shipped_artist
 from course_lib.pictures import chart, show, table
 from course_lib.votes import Crowd, Votes, statistics
-from course_lib.votes import compared, learn_taste, thumbnails
+from course_lib.votes import centred_by_scene, learn_taste, thumbnails
 from course_lib.votes import best_of, diversity, effective_count, reweighted
 from course_lib.votes import vote_gallery
 
@@ -232,7 +232,7 @@ if not own:
 approval = dict(zip(names, crowd.approval(drawings).tolist(), strict=True))
 agreed = mean((approval[name] > 0.5) == up for name, up in mine.items())
 numbers = statistics(drawings)
-usual = {name: compared(value[:, None], scenes=4)[:, 0] for name, value in numbers.items()}
+usual = {name: centred_by_scene(value[:, None], scenes=4)[:, 0] for name, value in numbers.items()}
 
 
 def likes(up):
@@ -270,7 +270,7 @@ pool, fresh = (
     world.render(many * 24, torch.arange(24 * len(many)) + first) for first in (1_000, 50_000)
 )
 wide = Crowd(many)
-truth = wide.liking(fresh)
+truth = wide.utility(fresh)
 
 
 @torch.no_grad()
@@ -284,7 +284,7 @@ for each, voters in ((2, 1), (4, 5), (12, 10)):
     ups = wide.vote(some, voters=voters, seed=0).float().mean(dim=0)
     row = {"pictures": len(some), "votes": len(some) * voters}
     for what, describe in (("judge's features", judge_features), ("thumbnails", thumbnails)):
-        seen, new = (compared(describe(part), scenes=len(many)) for part in (some, fresh))
+        seen, new = (centred_by_scene(describe(part), scenes=len(many)) for part in (some, fresh))
         taste = learn_taste(seen, ups, voters=voters)
         both = torch.stack([taste(new).logit(), truth])
         row[what] = f"{torch.corrcoef(both)[0, 1]:.2f}"
@@ -527,7 +527,7 @@ checks.count_left(count_left)
 # </details>
 
 # %%
-chance = taste(compared(thumbnails(pool), scenes=len(many)))  # the last taste learned above
+chance = taste(centred_by_scene(thumbnails(pool), scenes=len(many)))  # the last taste learned above
 weights = chance / (1 - chance)
 picked = reweighted(weights, scenes=len(many), each=24, seed=0)
 left = mean(effective_count(weights[i :: len(many)]) for i in range(len(many)))

@@ -13,7 +13,7 @@ from course_lib.models import Denoiser
 
 CAPTIONS = [scene.caption for scene in world.seen_scenes()[::10]]
 BY_NAME = {change.name: change for change in AUGMENTATIONS}
-always = replace(flip, share=1.0)
+always = replace(flip, probability=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +200,9 @@ def test_kuwahara_keeps_an_edge_and_takes_a_speck_away():
 
 @pytest.mark.parametrize(("across", "down"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, -1.0)])
 def test_strokes_run_along_an_edge_whichever_way_it_lies(across, down):
-    x, y = augment.grid(torch.zeros(1, 3, 32, 32))
+    x, y = augment.pixel_grid(torch.zeros(1, 3, 32, 32))
     light = ((x * down - y * across) * 8).clamp(-1, 1)  # the edge goes through the middle, along (across, down)
-    dx, dy = augment.strokes(light[:, None].expand(1, 3, -1, -1), augment.Chance(torch.tensor([4])))
+    dx, dy = augment.strokes(light[:, None].expand(1, 3, -1, -1), augment.SeededDetails(torch.tensor([4])))
     length = (across**2 + down**2) ** 0.5
     along = (dx * across + dy * down).abs() / length
     assert along[0, 14:18, 14:18].min() > 0.97

@@ -27,7 +27,7 @@ def plates(count, first=0):
 
 @pytest.mark.parametrize(("blur", "shrink"), [(0, 1), (0.5, 1), (1.9, 1), (2, 2), (3.9, 2), (4, 4), (7, 4), (8, 8)])
 def test_a_plate_is_shrunk_by_no_more_than_its_blur(blur, shrink):
-    assert enhance.shrinking(blur) == shrink
+    assert enhance.shrink_factor(blur) == shrink
     assert enhance.blur_and_shrink(torch.zeros(2, 3, 16, 64), blur).shape == (2, 3, 16 // shrink, 64 // shrink)
 
 
@@ -37,7 +37,7 @@ def test_the_blur_is_scipys_gaussian_and_the_shrinking_a_mean_of_blocks(blur):
     picture = pictures[0, 0].double().numpy()
     bell = {"sigma": blur, "mode": "constant", "truncate": 12.0}
     smooth = gaussian_filter(picture, **bell) / gaussian_filter(np.ones_like(picture), **bell)
-    side = enhance.shrinking(blur)
+    side = enhance.shrink_factor(blur)
     blocks = smooth.reshape(16 // side, side, 64 // side, side).mean(axis=(1, 3))
     ours = enhance.blur_and_shrink(pictures, blur)[0, 0].numpy()
     # A mean of blocks of weights is the weights' mean, whatever the border: both are means of rows.
@@ -159,8 +159,6 @@ def test_bits_and_marginals_of_beliefs_worked_by_hand():
     torn = Remaining(LAYOUT, one)
     assert torn.bits == pytest.approx(0.811278, abs=1e-5)
     assert torn.likeliest(2) == [("ABE348", 0.75), ("ABE345", 0.25)]
-    assert torn.at_place(5)["8"] == 0.75
-    assert torn.at_place(0) == dict.fromkeys(LAYOUT.alphabets[0], 0) | {"A": 1}
 
 
 def test_a_photo_of_another_size_is_refused():
@@ -279,8 +277,8 @@ class Painter(nn.Module):
 class Signs:
     """A router that goes by the picture's mean."""
 
-    def name(self, pictures, *, refuse):
-        assert not refuse
+    def name(self, pictures, *, allow_reject):
+        assert not allow_reject
         return {"specialist": ["light" if value > 0 else "dark" for value in pictures.mean(dim=(1, 2, 3))]}
 
 

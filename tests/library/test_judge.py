@@ -9,7 +9,7 @@ import torch
 
 from course_lib import checkpoints, judge
 from course_lib.errors import CourseError
-from course_lib.judge import NONE, Judge, frechet_distance, shipped_judge
+from course_lib.judge import REJECT, Judge, frechet_distance, shipped_judge
 from course_lib.world import FACTORS, parse, render, scenes
 from course_tools.recipes.judge import FRESH, STEPS
 
@@ -244,7 +244,7 @@ def told(*answers: tuple[int, int]) -> torch.Tensor:
 
 def test_values_are_named_in_the_pictures_order_and_the_last_is_none():
     pictures = told((0, 0), (1, 3), (2, 2), (1, 1), (0, 3))
-    right = {"colour": ["red", "blue", NONE, "blue", "red"], "shape": ["round", NONE, "long", "square", NONE]}
+    right = {"colour": ["red", "blue", REJECT, "blue", "red"], "shape": ["round", REJECT, "long", "square", REJECT]}
     for batch in (256, 2, 1):
         assert StandIn().name(pictures, batch=batch) == right
     assert list(StandIn().name(pictures)) == ["colour", "shape"]
@@ -315,7 +315,7 @@ def real():
 
 def refused(critic: Judge, pictures: torch.Tensor) -> float:
     """The share of pictures of which it says "none of these" for every factor."""
-    return float(np.mean([set(answers) == {NONE} for answers in zip(*critic.name(pictures).values(), strict=True)]))
+    return float(np.mean([set(answers) == {REJECT} for answers in zip(*critic.name(pictures).values(), strict=True)]))
 
 
 def noise_for(pictures: torch.Tensor) -> torch.Tensor:
@@ -389,10 +389,10 @@ def test_a_damaged_judge_is_refused_in_one_sentence(damage, tmp_path):
 def test_a_judge_that_may_not_refuse_chooses_the_nearest_value():
     critic = judge.shipped_judge()
     grey = torch.zeros(2, 3, 32, 32)
-    assert critic.name(grey)["place"] == [NONE] * 2
-    chosen = critic.name(grey, refuse=False)
+    assert critic.name(grey)["place"] == [REJECT] * 2
+    chosen = critic.name(grey, allow_reject=False)
     for factor, values in critic.factors.items():
         assert set(chosen[factor]) <= set(values)
     scene = parse("dog sitting on grass")
     real = render([scene] * 4, torch.arange(4) + 2_300_000_000)
-    assert critic.score(real, [scene] * 4, refuse=False) == critic.score(real, [scene] * 4)
+    assert critic.score(real, [scene] * 4, allow_reject=False) == critic.score(real, [scene] * 4)

@@ -10,7 +10,6 @@ import torch
 from course_lib.errors import CourseError
 from course_lib.world.plates import (
     CHARACTERS,
-    COUNT,
     DIGITS,
     LAYOUTS,
     LETTERS,
@@ -34,7 +33,6 @@ def test_there_are_ten_characters_for_each_of_six_places_so_a_million_plates_a_l
     for name, layout in LAYOUTS.items():
         assert len(layout.alphabets) == len(layout.middles) == PLACES
         assert layout_of("".join(alphabet[3] for alphabet in layout.alphabets)).kinds == name
-    assert COUNT == 3_000_000
 
 
 def test_plates_lie_in_range_and_are_four_times_as_wide_as_high():
@@ -149,7 +147,6 @@ def test_plates_are_drawn_when_asked_for():
     asked = plates[indices]
     assert torch.equal(asked[0], asked[2])
     assert torch.equal(asked[1], render_plates(plate_texts([1049]), [1049])[0])
-    assert plates.texts(indices) == plate_texts([53, 1049, 53])
     others = (Plates(count=1000, first_seed=51), Plates(count=999, first_seed=50))
     assert plates.fingerprint not in {other.fingerprint for other in others}
 

@@ -147,9 +147,9 @@ def test_half_of_the_crowd_votes_for_real_pictures_whatever_they_show():
 def test_the_crowd_likes_warm_pictures_and_a_crowd_of_other_taste_does_not():
     real = world.render(SCENES, range(3))
     warmer = real + 0.1 * torch.tensor([1.0, 0.0, -1.0]).reshape(3, 1, 1)
-    assert (Crowd(SCENES).liking(warmer) > Crowd(SCENES).liking(real) + 2).all()
+    assert (Crowd(SCENES).utility(warmer) > Crowd(SCENES).utility(real) + 2).all()
     cool = Crowd(SCENES, {"warmth": -1.0})
-    assert (cool.liking(warmer) < cool.liking(real) - 2).all()
+    assert (cool.utility(warmer) < cool.utility(real) - 2).all()
 
 
 def test_votes_come_out_as_the_approval_says_and_differ_from_voter_to_voter():
@@ -174,22 +174,22 @@ def test_a_taste_is_learned_from_votes_and_tells_what_the_crowd_likes_of_new_pic
     first, new = (world.render(SCENES * 40, torch.arange(120) + start) for start in (0, 1000))
 
     def special(pictures):
-        return votes.compared(votes.thumbnails(pictures), scenes=count)
+        return votes.centred_by_scene(votes.thumbnails(pictures), scenes=count)
 
     def agreement(ups):
         guessed = learn_taste(special(first), ups, voters=20)(special(new))
         assert 0 <= guessed.min() <= guessed.max() <= 1
-        return float(torch.corrcoef(torch.stack([guessed.logit(), crowd.liking(new)]))[0, 1])
+        return float(torch.corrcoef(torch.stack([guessed.logit(), crowd.utility(new)]))[0, 1])
 
     cast = crowd.vote(first, voters=20, seed=0).float().mean(dim=0)
     assert agreement(cast) > 0.8
     assert abs(agreement(cast[torch.randperm(120, generator=torch.Generator().manual_seed(0))])) < 0.5
 
 
-def test_one_feature_that_decides_is_found_and_caution_keeps_its_weight_small():
+def test_one_feature_that_decides_is_found_and_a_penalty_keeps_its_weight_small():
     features = torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
     ups = (features[:, 2] > 0).float()
-    sure, careful = (learn_taste(features, ups, caution=caution) for caution in (1.0, 1000.0))
+    sure, careful = (learn_taste(features, ups, penalty=penalty) for penalty in (1.0, 1000.0))
     assert sure.weights.argmax() == 2
     assert sure.weights[2] > 5 * sure.weights[[0, 1, 3, 4]].abs().max()
     assert 0 < careful.weights[2] < sure.weights[2] / 5
@@ -206,7 +206,7 @@ def test_a_feature_that_is_always_the_same_teaches_nothing():
 def test_logistic_regression_agrees_with_newtons_method():
     random = torch.Generator().manual_seed(1)
     features, ups = torch.randn(60, 3, generator=random, dtype=torch.float64), torch.rand(60, generator=random)
-    taste = learn_taste(features.float(), ups, voters=7, caution=2.0)
+    taste = learn_taste(features.float(), ups, voters=7, penalty=2.0)
     seen = (features - features.mean(dim=0)) / features.std(dim=0)
     design = torch.cat([seen, torch.ones(60, 1)], dim=1).double()
     penalty = torch.diag(torch.tensor([2.0, 2.0, 2.0, 0.0], dtype=torch.float64))
@@ -233,7 +233,7 @@ def test_thumbnails_keep_colours_and_what_is_special_has_mean_zero_in_each_scene
     small = votes.thumbnails(pictures)
     assert small.shape == (15, 48)
     assert torch.allclose(small.reshape(15, 3, 16).mean(dim=2), pictures.mean(dim=(2, 3)), atol=1e-5)
-    special = votes.compared(small, scenes=3)
+    special = votes.centred_by_scene(small, scenes=3)
     assert torch.allclose(special.reshape(5, 3, 48).mean(dim=0), torch.zeros(3, 48), atol=1e-5)
     assert torch.allclose(special[4] - special[1], small[4] - small[1], atol=1e-5)  # both of scene 1
 

@@ -9,7 +9,7 @@ import torch
 from course_lib import world
 from course_lib.errors import CourseError
 from course_lib.world import Renders, Scene, parse, render
-from course_lib.world.shapes import Canvas, Chance, capsule, ellipse, polygon, soft, wave
+from course_lib.world.shapes import Canvas, SeededDetails, capsule, ellipse, polygon, smoothstep, wave
 
 
 def test_the_world_has_more_than_150_different_captions_the_explainers_among_them():
@@ -135,13 +135,13 @@ def test_a_larger_picture_shows_the_same_as_the_small_one():
 
 
 def test_seeds_spread_the_free_details_evenly():
-    drawn = Chance(torch.arange(20_000))("size").flatten()
+    drawn = SeededDetails(torch.arange(20_000))("size").flatten()
     assert abs(drawn.mean() - 0.5) < 4 * (1 / 12 / 20_000) ** 0.5
     assert abs(drawn.var() - 1 / 12) < 0.003
-    other = Chance(torch.arange(20_000))("across").flatten()
+    other = SeededDetails(torch.arange(20_000))("across").flatten()
     assert abs(torch.corrcoef(torch.stack([drawn, other]))[0, 1]) < 4 / 20_000**0.5
     assert abs(torch.corrcoef(torch.stack([drawn[1:], drawn[:-1]]))[0, 1]) < 4 / 20_000**0.5
-    signs = Chance(torch.arange(20_000)).sign("facing").flatten()
+    signs = SeededDetails(torch.arange(20_000)).sign("facing").flatten()
     assert set(signs.tolist()) == {-1.0, 1.0}
     assert abs(signs.mean()) < 4 / 20_000**0.5
 
@@ -218,7 +218,7 @@ def test_distances_are_negative_inside_zero_on_the_edge_and_right_along_the_axes
 def test_waves_and_soft_edges_have_the_values_they_should():
     quarters = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0, -0.75])
     assert torch.allclose(wave(quarters), torch.tensor([0.0, 1.0, 0.0, -1.0, 0.0, 1.0]), atol=1e-6)
-    assert soft(torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0]), 0.0, 1.0).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert smoothstep(torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0]), 0.0, 1.0).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
 
 
 def test_an_edge_covers_the_share_of_a_pixel_that_lies_inside():

@@ -78,8 +78,8 @@ def test_an_interrupted_augmentation_goes_on_where_it_was_and_leaves_one_file(ti
 
 def test_the_nearest_picture_of_a_known_one_is_itself():
     known = torch.rand(5, 3, 8, 8)
-    assert augmentation.nearest(known[2:3], known) < 1e-3
-    assert augmentation.nearest(known[:1] + 0.5, known[:1]) == pytest.approx(0.5, abs=1e-4)
+    assert augmentation.mean_nearest_distance(known[2:3], known) < 1e-3
+    assert augmentation.mean_nearest_distance(known[:1] + 0.5, known[:1]) == pytest.approx(0.5, abs=1e-4)
 
 
 def test_pictures_are_painted_in_the_style_that_their_caption_names():
@@ -156,7 +156,7 @@ def test_a_work_is_told_whole_and_in_parts_and_louder_is_more_of_its_style_alone
 def test_a_judge_of_styles_learns_to_tell_them_within_a_short_training():
     critic = style.style_judge(silent, 160)
     shown = works(LIBRARY) * 4
-    score = critic.score(paint(shown, torch.arange(len(shown)) + style.FRESH), shown, refuse=False)
+    score = critic.score(paint(shown, torch.arange(len(shown)) + style.FRESH), shown, allow_reject=False)
     assert score["style"] > 0.9
 
 

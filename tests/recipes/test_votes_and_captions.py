@@ -6,7 +6,7 @@ import torch
 from course_lib import checkpoints, judge, world
 from course_lib.artist import Artist
 from course_lib.models import Denoiser
-from course_lib.votes import Crowd, compared, thumbnails
+from course_lib.votes import Crowd, centred_by_scene, thumbnails
 from course_lib.words import shipped_words
 from course_tools.recipes import captions, votes
 from course_tools.recipes.run import caption_keys
@@ -102,8 +102,8 @@ def test_the_taste_model_is_told_all_votes_so_far(tiny, monkeypatch):
     pick(first, 0)
     pick(second, 1)
     (one, _), (both, given) = told
-    assert torch.equal(one, compared(thumbnails(first), scenes=2))
-    assert torch.equal(both, torch.cat([one, compared(thumbnails(second), scenes=2)]))
+    assert torch.equal(one, centred_by_scene(thumbnails(first), scenes=2))
+    assert torch.equal(both, torch.cat([one, centred_by_scene(thumbnails(second), scenes=2)]))
     assert torch.equal(given, torch.cat([votes.ups(crowd, first, 0), votes.ups(crowd, second, 1)]))
 
 
