@@ -15,10 +15,18 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
-from course_tools.notebooks.lesson import MIME_TYPES, Lesson, blank_solutions, label_of, reference_to
+from course_tools.notebooks.lesson import (
+    MIME_TYPES,
+    Lesson,
+    blank_solutions,
+    call_of_check,
+    label_of,
+    nbgrader_metadata,
+    reference_to,
+)
 from course_tools.notebooks.release import release
 from course_tools.notebooks.setup_cell import set_up_source
-from course_tools.notebooks.source import PLACEHOLDER, Source, elements_of, read_sources
+from course_tools.notebooks.source import PLACEHOLDER, Cell, Source, elements_of, read_sources
 from course_tools.notebooks.verify import VerifyError, verify
 
 BADGES = "images/open_in_{}.svg"
@@ -140,28 +148,14 @@ def _stamp(blank: NotebookNode, address: str, badge: Path) -> None:
 
 
 def _render_cell(source: Source, position: int, words: Mapping[str, str], ids: set[str]) -> NotebookNode:
-    node = source.cells[position].node
-    exercise = source.exercises.get(position)
-    # jupytext notes there how the source was laid out; a notebook has no use for it.
-    metadata = {key: value for key, value in node.metadata.items() if not key.startswith(("lines_to_", "cell_marker"))}
-    if own := {key: metadata.pop(key) for key in ("exercise", "hints") if key in metadata}:
-        metadata["course"] = own
-    # Two builds must give the same id, so it is made of the exercise's name, or of the text where there is no name.
-    if exercise:
-        wanted = f"exercise-{exercise.name}"
-    elif "grade_id" in (graded := metadata.get("nbgrader", {})):
-        wanted = graded["grade_id"]
-    elif "hints" in own:
-        wanted = f"hints-{own['hints']}"
-    else:
-        wanted = "cell-" + hashlib.sha256(f"{node.cell_type}\n{node.source}".encode()).hexdigest()[:12]
-    repeats = (f"{wanted}-{count}" for count in range(2, len(source.cells) + 2))
-    name = next(name for name in (wanted, *repeats) if name not in ids)
-    ids.add(name)
-    text = node.source
-    if node.cell_type == "code":
-        return nbformat.v4.new_code_cell(text, id=name, metadata=metadata)
-    if exercise:
+    cell = source.cells[position]
+    text = cell.node.source
+    if cell.kind == "check":
+        text = "\n".join([call_of_check(cell.name), *filter(None, [text])])
+    id_ = _free_id(cell, ids)
+    if cell.node.cell_type == "code":
+        return nbformat.v4.new_code_cell(text, id=id_, metadata=_metadata_of(cell))
+    if exercise := source.exercises.get(position):
         minutes = f"{exercise.minutes} minute{'s' if exercise.minutes > 1 else ''}"
         heading, *rest = text.split("\n")
         text = "\n".join([f"{heading.rstrip()} ({minutes}, {exercise.difficulty})", *rest])
@@ -171,7 +165,39 @@ def _render_cell(source: Source, position: int, words: Mapping[str, str], ids: s
             picture = source.path.parent / path
             data = f"data:{MIME_TYPES[picture.suffix]};base64,{base64.b64encode(picture.read_bytes()).decode()}"
             text = reference_to(path).sub(rf"\g<1>{data}", text)
-    return getattr(nbformat.v4, f"new_{node.cell_type}_cell")(text, id=name, metadata=metadata)
+    return getattr(nbformat.v4, f"new_{cell.node.cell_type}_cell")(text, id=id_, metadata=_metadata_of(cell))
+
+
+def _metadata_of(cell: Cell) -> dict[str, Any]:
+    """What a notebook's cell says of itself: nbgrader's metadata, and under `course` what tools may want to know."""
+    if cell.kind in ("solution", "check", "answer"):
+        return {"nbgrader": nbgrader_metadata(cell.kind, cell.name, cell.marks.get("points"))}
+    if cell.kind == "exercise":
+        beside = {key: value for key, value in cell.marks.items() if key != "exercise"}
+        return {"course": {"exercise": {"name": cell.name, **beside}}}
+    if cell.kind == "hints":
+        return {"course": {"hints": cell.name}}
+    return cell.marks
+
+
+def _free_id(cell: Cell, ids: set[str]) -> str:
+    """An id that is not among `ids` yet, where it is noted.
+
+    Two builds must give the same, so it is made of the exercise's name, or of the text where there is no name.
+    """
+    named = {
+        "exercise": f"exercise-{cell.name}",
+        "solution": cell.name,
+        "check": f"check-{cell.name}",
+        "answer": cell.name,
+        "hints": f"hints-{cell.name}",
+    }
+    text = f"{cell.node.cell_type}\n{cell.node.source}".encode()
+    wanted = named.get(cell.kind, "cell-" + hashlib.sha256(text).hexdigest()[:12])
+    repeats = (f"{wanted}-{count}" for count in range(2, len(ids) + 3))
+    free = next(name for name in (wanted, *repeats) if name not in ids)
+    ids.add(free)
+    return free
 
 
 # --- Times -------------------------------------------------------------------------------------------------

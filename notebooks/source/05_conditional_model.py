@@ -102,13 +102,13 @@ print(
 # One trick comes in here. For one picture in ten the key is taken away and replaced by zeros, "no key". So the one network also learns
 # to draw when nobody tells it what. Further down you will see what that is good for.
 
-# %% [markdown] exercise={"name": "drop_keys", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="drop_keys" minutes=5 difficulty="first steps"
 # ### Exercise 5.1: Take some keys away
 #
 # Write `drop_keys(keys, dropped)`: `dropped` says of each picture whether its key goes. A key that goes becomes all zeros, the others stay.
 
 
-# %% nbgrader={"grade": false, "grade_id": "drop_keys", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="drop_keys"
 def drop_keys(keys, dropped):
     """Replace some keys by the "no key".
 
@@ -119,8 +119,7 @@ def drop_keys(keys, dropped):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-drop_keys", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.drop_keys(drop_keys)
+# %% check="drop_keys" points=1
 
 # %% [markdown] hints="drop_keys"
 # <details><summary>Hint 1</summary>
@@ -259,14 +258,14 @@ print(f"It draws with {how}.")
 # arXiv:2207.12598). It costs a second call of the network; our walk spends it only in the middle of the way, where
 # it is settled what goes where. (Kynkäänniemi et al. 2024, arXiv:2404.07724, found that guidance pays in a part of the way only; which part is to be tried.)
 
-# %% [markdown] exercise={"name": "guided", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="guided" minutes=10 difficulty="some thought"
 # ### Exercise 5.2: Guidance
 #
 # Write `guided(with_key, without_key, guidance)`. At guidance 0 it returns the guess without the key, at 1 the guess with the key, at 2
 # it goes as far again in the same direction.
 
 
-# %% nbgrader={"grade": false, "grade_id": "guided", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="guided"
 def guided(with_key, without_key, guidance):
     """Go from one guess towards the other, and beyond.
 
@@ -277,8 +276,7 @@ def guided(with_key, without_key, guidance):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-guided", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.guided(guided)
+# %% check="guided" points=2
 
 # %% [markdown] hints="guided"
 # <details><summary>Hint 1</summary>
@@ -357,14 +355,14 @@ show(
 # Do not trust your eyes alone. Let the judge look at drawings of all held-out captions, and put its score beside what it says of real pictures
 # and of noise.
 
-# %% [markdown] exercise={"name": "shares_right", "minutes": 15, "difficulty": "some thought"}
+# %% [markdown] exercise="shares_right" minutes=15 difficulty="some thought"
 # ### Exercise 5.3: Score by factor
 #
 # The judge's answers come as a dict of lists: `named["subject"]` has one word for each picture. Write `shares_right(named, wanted)`: the share of
 # pictures that are right, for each factor, and under `"all"` the share of pictures in which *every* factor is right.
 
 
-# %% nbgrader={"grade": false, "grade_id": "shares_right", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="shares_right"
 def shares_right(named, wanted):
     """How often a judge found what was asked for.
 
@@ -382,8 +380,7 @@ def shares_right(named, wanted):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-shares_right", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.shares_right(shares_right)
+# %% check="shares_right" points=2
 
 # %% [markdown] hints="shares_right"
 # <details><summary>Hint 1</summary>
@@ -439,14 +436,14 @@ table(
     about="The five held-out captions that it does worst",
 )
 
-# %% [markdown] exercise={"name": "frechet_1d", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="frechet_1d" minutes=10 difficulty="some thought"
 # ### Exercise 5.4: The Fréchet distance of one feature
 #
 # The judge sees 192 features. For a single one, with mean $m$ and standard deviation $s$ in one heap and $m'$, $s'$ in the other, the distance is
 # $(m-m')^2+(s-s')^2$. Write `frechet_1d(a, b)` for the values of one feature in two heaps.
 
 
-# %% nbgrader={"grade": false, "grade_id": "frechet_1d", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="frechet_1d"
 def frechet_1d(a, b):
     """The Fréchet distance of two heaps by one feature.
 
@@ -457,8 +454,7 @@ def frechet_1d(a, b):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-frechet_1d", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.frechet_1d(frechet_1d)
+# %% check="frechet_1d" points=2
 
 # %% [markdown] hints="frechet_1d"
 # <details><summary>Hint 1</summary>
@@ -520,14 +516,14 @@ table(
 # The walk asks the network anew at every step, so nothing forbids another key half-way. Here the model starts on a cat on grass, and a part of the
 # key is swapped, "grass" for "runway on Mars", at different amounts of noise: the sum of lesson 4, put to work.
 
-# %% [markdown] exercise={"name": "key_for", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="key_for" minutes=5 difficulty="first steps"
 # ### Exercise 5.5: Which key is it now?
 #
 # Write `key_for(amount, first, second, switch)`: the walk goes from amount 1 down to 0. While the amount is above `switch` the first key holds,
 # from there on the second.
 
 
-# %% nbgrader={"grade": false, "grade_id": "key_for", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="key_for"
 def key_for(amount, first, second, switch):
     """The key at some point of the walk.
 
@@ -538,8 +534,7 @@ def key_for(amount, first, second, switch):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-key_for", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.key_for(key_for)
+# %% check="key_for" points=1
 
 # %% [markdown] hints="key_for"
 # <details><summary>Hint 1</summary>

@@ -78,13 +78,13 @@ show(
     "on the right the three warmest, with yellowish ones.",
 )
 
-# %% [markdown] exercise={"name": "warmth", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="warmth" minutes=5 difficulty="first steps"
 # ### Exercise 7.1: How warm is a picture?
 #
 # Write `warmth(pictures)`: for each picture the mean of its red channel less the mean of its blue one.
 
 
-# %% nbgrader={"grade": false, "grade_id": "warmth", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="warmth"
 def warmth(pictures):
     """How warm the colours of each picture are.
 
@@ -95,8 +95,7 @@ def warmth(pictures):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-warmth", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.warmth(warmth)
+# %% check="warmth" points=1
 
 # %% [markdown] hints="warmth"
 # <details><summary>Hint 1</summary>
@@ -177,13 +176,13 @@ show(
 votes = Votes("my_votes.jsonl")
 vote_gallery(drawings, names, votes)
 
-# %% [markdown] exercise={"name": "tally", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="tally" minutes=10 difficulty="some thought"
 # ### Exercise 7.2: Count them fairly
 #
 # Write `tally(lines)` for such a file: for each picture the share of its voters who like it. Of several votes of one voter on one picture, only the last counts.
 
 
-# %% nbgrader={"grade": false, "grade_id": "tally", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="tally"
 def tally(lines):
     """The share of votes up for each picture.
 
@@ -199,8 +198,7 @@ def tally(lines):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-tally", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.tally(tally)
+# %% check="tally" points=2
 
 # %% [markdown] hints="tally"
 # <details><summary>Hint 1</summary>
@@ -304,13 +302,13 @@ table(
 # The simplest way to train on votes: draw, let people vote, keep what they like best, and go on with the training on that. Then draw again. With the best of four for each caption, the captions keep their weight: a meadow competes with
 # meadows only. (So does RAFT, Dong et al. 2023, arXiv:2304.06767.)
 
-# %% [markdown] exercise={"name": "keep_best", "minutes": 5, "difficulty": "some thought"}
+# %% [markdown] exercise="keep_best" minutes=5 difficulty="some thought"
 # ### Exercise 7.3: Pick the best
 #
 # Write `keep_best(scores, keep)`: each row holds the scores of the drawings of one caption. Return where the `keep` best of each row stand, counted from 0.
 
 
-# %% nbgrader={"grade": false, "grade_id": "keep_best", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="keep_best"
 def keep_best(scores, keep):
     """Which drawings of each caption score highest.
 
@@ -322,8 +320,7 @@ def keep_best(scores, keep):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-keep_best", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.keep_best(keep_best)
+# %% check="keep_best" points=1
 
 # %% [markdown] hints="keep_best"
 # <details><summary>Hint 1</summary>
@@ -412,13 +409,13 @@ show(
 # - *diversity*: how different two drawings of one caption are, in the judge's features;
 # - captions *obeyed*: the share of drawings that show what was asked for, of the captions voted on and of *others* that nobody voted on.
 
-# %% [markdown] exercise={"name": "mean_distance", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="mean_distance" minutes=10 difficulty="some thought"
 # ### Exercise 7.4: How different are they?
 #
 # Write `mean_distance(features)`: the mean distance of two drawings, over all pairs of different drawings. The distance of two rows is the root of the sum of squared differences.
 
 
-# %% nbgrader={"grade": false, "grade_id": "mean_distance", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="mean_distance"
 def mean_distance(features):
     """How different the drawings of a set are.
 
@@ -429,8 +426,7 @@ def mean_distance(features):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-mean_distance", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.mean_distance(mean_distance)
+# %% check="mean_distance" points=2
 
 # %% [markdown] hints="mean_distance"
 # <details><summary>Hint 1</summary>
@@ -489,13 +485,13 @@ table(rounds("any of its own"), about="Trained on drawings of its own picked by 
 # The other way goes back to the real pictures. The votes train a model of taste; the model of taste looks at every picture in the data; and those that it likes come up more often in the training. Their *weights* are the odds of a vote up:
 # a picture with a chance of 0.9 weighs 9, one with 0.1 weighs a ninth. (Lee et al. 2023, arXiv:2302.12192, trained Stable Diffusion in such a way.)
 
-# %% [markdown] exercise={"name": "count_left", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="count_left" minutes=10 difficulty="some thought"
 # ### Exercise 7.5: How many pictures are left?
 #
 # Weights have a price: if one picture weighs as much as all the others together, the model hardly sees the others. The *effective count* of weights is the square of their sum divided by the sum of their squares. Write `count_left(weights)`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "count_left", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="count_left"
 def count_left(weights):
     """How many equal weights would do as much as these.
 
@@ -506,8 +502,7 @@ def count_left(weights):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-count_left", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.count_left(count_left)
+# %% check="count_left" points=1
 
 # %% [markdown] hints="count_left"
 # <details><summary>Hint 1</summary>

@@ -26,39 +26,11 @@ from course_tools.cli import main
 from course_tools.notebooks.build import build
 from course_tools.notebooks.render import render
 from course_tools.notebooks.source import lessons
-from tests.notebooks.test_build import DOT, LESSON
+from tests.support.made_course import DOT, LESSON, SECOND, exercise, make_course, with_written, write, written
 
-WRITTEN = """\
-# %% [markdown] exercise={"name": "whose_photo", "minutes": 15, "difficulty": "a challenge"}
-# ### Exercise 1.3: Whose photo?
-# Say whose it is.
-#
-# | What counts | Points |
-# | --- | ---: |
-# | Both sides | 2 |
-# | What would change your mind | 1 |
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "whose_photo", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# An answer that no student should be shown.
-
-"""  # noqa: E501
 SECRET = "(1 - amount) * picture + amount * noise"
-FIRST = LESSON.replace("# %% [markdown]\n# ## What was measured", f"{WRITTEN}# %% [markdown]\n# ## What was measured")
-SECOND = LESSON.replace("Lesson 1", "Lesson 2").replace(" 1.", " 2.").replace("blend", "b").replace("mix", "m")
-
-
-def make_course(root: Path) -> Path:
-    """A course of two small lessons, 01_noise with a written exercise."""
-    for folder in ("notebooks/source", "images", "docs", "course_lib"):
-        (root / folder).mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[tool.course]\nrepository = ""\n')
-    (root / "course_lib/__init__.py").write_text('__version__ = "0.1.0"\n')
-    marks = [f"<!-- {name}:{end} -->\n" for name in ("colab", "lessons") for end in ("begin", "end")]
-    (root / "README.md").write_text("".join(marks))
-    (root / "images/dot.png").write_bytes(DOT)
-    (root / "notebooks/source/01_noise.py").write_text(FIRST)
-    (root / "notebooks/source/02_more.py").write_text(SECOND)
-    return root
+FIRST = with_written(LESSON, written("1.3", "An answer that no student should be shown."))
+COURSE = {"01_noise": FIRST, "02_more": SECOND}  # two small lessons, the first with a written exercise
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +47,7 @@ def no_process_for_alembic() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_course(tmp_path_factory.mktemp("course") / "root")
+    return make_course(tmp_path_factory.mktemp("course") / "root", COURSE)
 
 
 @pytest.fixture(scope="module")
@@ -288,12 +260,10 @@ def test_points_stay_once_somebody_was_graded(root: Path, tmp_path: Path) -> Non
 
 
 def test_an_exercise_more_after_a_submission_is_refused_in_nbgraders_words(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     list(assign(course, ["2"], tmp_path / "class"))
     hand_in(tmp_path / "class", "02_more")
-    path = course / "notebooks/source/02_more.py"
-    path.write_text(path.read_text().replace(" 2.2", " 2.3").replace('"m"', '"m3"').replace("m(", "m3(")
-                    .replace("check-m", "check-m3").replace("(m)", "(m3)").replace(" 2.3", " 2.2"))  # fmt: skip
+    write(course, with_written(SECOND, exercise("m3", "2.3")), "02_more")
     with pytest.raises(CourseError, match="could not make the release of 02_more: RuntimeError: Cannot add or remove"):
         list(assign(course, ["2"], tmp_path / "class"))
 
@@ -437,7 +407,7 @@ def test_a_lesson_that_would_leak_is_not_released(root: Path, tmp_path: Path) ->
 
 
 def test_what_the_lesson_says_openly_is_no_secret(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     path = course / "notebooks/source/01_noise.py"
     path.write_text(path.read_text().replace("## A first look", f"## A first look\n# It is `return {SECRET}`."))
     list(assign(course, ["1"], tmp_path / "class"))
@@ -488,7 +458,7 @@ def test_the_wheel_ships_no_notebook(checkout: Path) -> None:
 
 
 def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     (course / "docs/instructors.md").write_text(
         "# Guide\n<!-- lessons:begin -->\nold\n<!-- lessons:end -->\n<!-- plans:begin -->\n<!-- plans:end -->\nend\n"
     )
@@ -501,7 +471,7 @@ def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
     source = course / "notebooks/source/01_noise.py"
     opening = "# # Lesson 1: Noise\n#\n# You will be able to\n#\n# - add noise,\n#   much noise;\n# - take it away.\n"
     source.write_text(source.read_text().replace("# # Lesson 1: Noise\n", opening))
-    (course / "notebooks/source/02_more.py").write_text(SECOND.replace("A first look", "As in lesson 1"))
+    write(course, SECOND.replace("A first look", "As in lesson 1"), "02_more")
     build(course)
     guide = (course / "docs/instructors.md").read_text()
     assert "| 1. Noise | add noise, much noise; take it away | none | 45 | 3 | 5 |" in guide
@@ -517,6 +487,6 @@ def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
     assert "short" not in told
     assert "`whose_photo`, 15 minutes, a challenge, 3 points.\n\nWritten: a person grades it" in page
     assert build(course, check=True) == []
-    source.write_text(source.read_text().replace('"blend", "minutes": 5', '"blend", "minutes": 9'))
+    source.write_text(source.read_text().replace('"blend" minutes=5', '"blend" minutes=9'))
     stale = [line.split(":")[0] for line in build(course, check=True)]
     assert {"docs/instructors.md", "docs/exercises.md"} <= set(stale)

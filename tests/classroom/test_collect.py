@@ -29,7 +29,8 @@ from course_tools.classroom.submission import definitions, graded_cells
 from course_tools.cli import main
 from course_tools.notebooks.lesson import notebook_text
 from course_tools.notebooks.render import render
-from tests.classroom.test_assign import make_course
+from tests.classroom.test_assign import COURSE
+from tests.support.made_course import make_course
 from tests.support.make_class import WAYS, Answers, answers_of, as_zip, exercises_of, make_class
 
 Notebook = dict[str, Any]
@@ -40,7 +41,7 @@ ESSAY = "It is the photographer's, and here is why."
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, nbformat.NotebookNode]:
-    root = make_course(tmp_path_factory.mktemp("course") / "root")
+    root = make_course(tmp_path_factory.mktemp("course") / "root", COURSE)
     return {rendered.lesson.name: rendered.blank for rendered in render(root)}
 
 
