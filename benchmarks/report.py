@@ -13,12 +13,13 @@ from benchmarks import records
 from benchmarks.records import EACH, KNOWN, RESULTS, Record
 from benchmarks.systems import SIZES, SYSTEMS, VARIANTS
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_lib.pictures import INK, MARKERS, PALETTE, TYPE, Figure
+from course_tools.files import replace_section
 
 ROOT = Path(__file__).parents[1]
 PAGE, FIGURE = ROOT / "docs/benchmarks.md", ROOT / "images/benchmark.png"
-BEGIN, END = "<!-- peers: made by python -m benchmarks.report -->", "<!-- end of peers -->"
-NEW_PAGE = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+NEW_PAGE = "# Benchmarks\n\n<!-- peers:begin -->\n<!-- peers:end -->\n"
 NOT_RUN = "not run"
 TIMES = (60.0, 120.0, 240.0, 600.0)
 LINES = tuple((system, variant) for variant in reversed(VARIANTS) for system in SYSTEMS)
@@ -292,17 +293,13 @@ def write(results: Path, page: Path, figure: Path) -> None:
     """
     stored = records.chosen(records.read(results), known=KNOWN, each=EACH)
     text = page.read_text(encoding="utf-8") if page.exists() else NEW_PAGE
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise CourseError(f"'{page}' does not say where the tables belong: put the lines {BEGIN} and {END} into it.")
     drawn = chart(stored)
+    link = Path("..", figure.parent.name, figure.name).as_posix()
+    made = ["", section(stored, drawn, link, results.parent), ""]
+    text = replace_section(text, "peers", made, page=f"'{page}'")
     if drawn is not None:
         drawn.save(figure)
-    link = Path("..", figure.parent.name, figure.name).as_posix()
-    page.write_text(
-        f"{before}{BEGIN}\n\n{section(stored, drawn, link, results.parent)}\n\n{END}{after}", encoding="utf-8"
-    )
+    atomic_write(page, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

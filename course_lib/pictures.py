@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 
 Pictures = Tensor | Sequence[Tensor]
 Labels = str | Sequence[str] | None
@@ -163,13 +164,10 @@ class Figure:
 
     def save(self, path: str | Path) -> None:
         """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
-        beside = Path(path).with_name(Path(path).name + ".part")
         try:
-            beside.write_bytes(self.data)
-            beside.replace(path)
+            Path(path).parent.resolve(strict=True)  # a folder that is not there is rather mistyped than to be made
+            atomic_write(path, self.data)
         except OSError as error:
-            with contextlib.suppress(OSError):  # there may be no such place at all
-                beside.unlink()
             raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from course_tools.files import write_beside
+from course_lib.files import atomic_write
+from course_tools.files import replace_section
 from course_tools.notebooks.lesson import Lesson, label_of, notebook_text
-from course_tools.notebooks.pages import guide_pages, with_lines
+from course_tools.notebooks.pages import guide_pages
 from course_tools.notebooks.release import Release, release
 from course_tools.notebooks.render import BADGES, code_cells, read_timings, render
 
@@ -53,7 +54,7 @@ def build(root: Path, *, check: bool = False) -> list[str]:
     if check:
         return [f"{label_of(path, root)}: stale; run `course build`." for path in changed] + strangers
     for path in changed:
-        write_beside(path, files[path])
+        atomic_write(path, files[path])
     return [f"{label_of(path, root)}: written." for path in changed] + notes + strangers
 
 
@@ -63,8 +64,8 @@ def _read_me(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], 
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     binder = released and released.binder(label_of(lessons[0].blank, root))
     opening = _OPENING_RELEASED.format(binder=binder) if released else _OPENING
-    text = with_lines(text, path.name, "colab", [opening])
-    return with_lines(text, path.name, "lessons", _table(root, lessons, timings, released))
+    text = replace_section(text, "colab", [opening], page=path.name)
+    return replace_section(text, "lessons", _table(root, lessons, timings, released), page=path.name)
 
 
 def _table(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], released: Release | None) -> list[str]:

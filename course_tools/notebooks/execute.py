@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from course_lib.errors import CourseError
-from course_tools.files import write_beside
+from course_lib.files import atomic_write
 from course_tools.notebooks.build import build
 from course_tools.notebooks.lesson import Lesson, notebook_text
 from course_tools.notebooks.render import copy_outputs
@@ -102,7 +102,7 @@ def run(root: Path, wanted: Sequence[str] = ()) -> bool:
             print(line)
     finally:
         for path, text in unfinished.items():
-            write_beside(path, text)
+            atomic_write(path, text)
     return good
 
 
@@ -139,7 +139,7 @@ def run_lesson(lesson: Lesson, images: Path) -> Timing:
     text = notebook_text(built)
     for name, (ending, data) in pictures.items():
         store_picture(images / f"{name}.{ending}", data)
-    write_beside(lesson.solved, text)
+    atomic_write(lesson.solved, text)
     first = None if client.first_picture is None else client.first_picture - start
     return Timing(seconds, first, peak[0] / 1e6, len(text.encode()) / 1e6)
 
@@ -251,12 +251,9 @@ def named_pictures(lesson: str, notebook: NotebookNode) -> Iterator[tuple[str, t
 
 
 def store_picture(path: Path, data: bytes) -> None:
-    if path.exists() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    """Write a picture, unless it is there already."""
+    if not path.exists() or path.read_bytes() != data:
+        atomic_write(path, data)
 
 
 def _store_timing(root: Path, lesson: Lesson, timing: Timing, there: Sequence[Lesson]) -> None:
@@ -269,7 +266,7 @@ def _store_timing(root: Path, lesson: Lesson, timing: Timing, there: Sequence[Le
         "machine": f"{os.cpu_count()} CPU cores, Python {python}, torch {torch}",
         "lessons": {known.name: times[known.name] for known in there if known.name in times},
     }
-    write_beside(path, json.dumps(report, indent=1) + "\n")
+    atomic_write(path, json.dumps(report, indent=1) + "\n")
 
 
 def _row(name: str, width: int, timing: Timing) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.errors import CourseError
+from course_tools.files import replace_section
 
 if TYPE_CHECKING:
     from course_tools.notebooks.lesson import Lesson
@@ -27,20 +27,12 @@ def guide_pages(root: Path, lessons: Sequence["Lesson"]) -> dict[Path, str]:
     guide, exercises = root / "docs/instructors.md", root / "docs/exercises.md"
     pages = {}
     if guide.exists():
-        text = with_lines(guide.read_text(encoding="utf-8"), guide.name, "lessons", _overview(lessons))
-        pages[guide] = with_lines(text, guide.name, "plans", _plans(lessons))
+        text = replace_section(guide.read_text(encoding="utf-8"), "lessons", _overview(lessons), page=guide.name)
+        pages[guide] = replace_section(text, "plans", _plans(lessons), page=guide.name)
     if exercises.exists():
         text = exercises.read_text(encoding="utf-8")
-        pages[exercises] = with_lines(text, exercises.name, "exercises", _exercises(root, lessons))
+        pages[exercises] = replace_section(text, "exercises", _exercises(root, lessons), page=exercises.name)
     return pages
-
-
-def with_lines(text: str, page: str, name: str, lines: Sequence[str]) -> str:
-    """The text of a page whose lines between `<!-- NAME:begin -->` and `<!-- NAME:end -->` are these `lines`."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise CourseError(f"{page} needs a line {begin} and, below it, a line {end}: `course build` writes between.")
-    return f"{text[: text.index(begin)]}{begin}\n" + "\n".join(lines) + f"\n{text[text.index(end) :]}"
 
 
 def common_mistakes(check: Path, exercise: str) -> list[str]:

@@ -18,7 +18,7 @@ def publish(root: Path, repository: str) -> list[str]:
     An empty name takes the links back.  Returns a sentence for each file written: none the second time.
     Raises CourseError if the name is not OWNER/NAME or the settings have no line for it; then nothing is written.
     """
-    from course_tools.files import write_beside
+    from course_lib.files import atomic_write
     from course_tools.notebooks.build import build  # here, because it takes its links from this module
 
     path = root / "pyproject.toml"
@@ -29,6 +29,6 @@ def publish(root: Path, repository: str) -> list[str]:
         raise CourseError('pyproject.toml needs one line `repository = ""` under [tool.course]; put it back.')
     lines = []
     if (named := _SETTING.sub(f'repository = "{repository}"', text)) != text:
-        write_beside(path, named)
+        atomic_write(path, named)
         lines.append("pyproject.toml: written.")
     return lines + build(root)

@@ -983,7 +983,7 @@ def test_a_newer_submission_takes_the_place_of_the_older(
     assert len(os.listdir(course / "originals/ana")) == 2
 
 
-@pytest.mark.parametrize("where", ["write_beside", "replace_folder"])
+@pytest.mark.parametrize("where", ["atomic_write", "replace_folder"])
 def test_a_student_is_laid_out_whole_or_not_at_all(
     course: Path, lms: Path, done: Notebook, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

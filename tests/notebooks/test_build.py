@@ -11,7 +11,6 @@ import nbformat
 import pytest
 
 from course_lib.errors import CourseError
-from course_tools.files import write_beside
 from course_tools.notebooks import build as build_module
 from course_tools.notebooks import render as render_module
 from course_tools.notebooks.build import build
@@ -274,19 +273,6 @@ def test_a_file_that_is_as_it_should_be_is_not_written_again(course: Path) -> No
     before = {path: path.stat().st_mtime_ns for path in course.rglob("*") if path.is_file()}
     assert [line for line in build(course) if "written" in line] == []
     assert {path: path.stat().st_mtime_ns for path in course.rglob("*") if path.is_file()} == before
-
-
-def test_a_write_that_is_cut_off_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "new folder/file.txt"
-    write_beside(path, "old")
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", stop)
-    with pytest.raises(KeyboardInterrupt):
-        write_beside(path, "new")
-    assert path.read_text() == "old"
 
 
 def test_a_notebook_without_a_source_is_reported_and_a_readers_copy_is_not(course: Path) -> None:
