@@ -21,10 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 import course_lib  # noqa: E402 (found by the line above)
 from course_lib.files import atomic_write  # noqa: E402
-from course_tools.notebooks import release  # noqa: E402
 from course_tools.notebooks.lesson import notebook_text  # noqa: E402
+from course_tools.notebooks.release import read_release  # noqa: E402
 
-RELEASE = release.release(ROOT)  # Sphinx has a setting of the function's name
+RELEASE = read_release(ROOT)
 
 project = "What Are AI Art Models?"
 author = "The course's contributors"

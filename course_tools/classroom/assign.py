@@ -22,6 +22,7 @@ from course_tools.classroom.leaks import find_leaks, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds
 from course_tools.files import replace_folder
 from course_tools.notebooks.lesson import ANSWER, STUB, Lesson, notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import Rendered, link_solved, render
 from course_tools.notebooks.source import choose
 
@@ -80,7 +81,7 @@ def assign(
     Raises CourseError for what is unknown, for points that can't change any more, and if a release would hold a
     solution or a hidden test; then it is not released.
     """
-    lessons = render(root)
+    lessons = render(Project.read(root))
     names = [rendered.lesson for rendered in lessons]
     chosen = {lesson.name for lesson in choose(names, wanted)}
     given = {lesson.name for lesson in choose(names, solutions)} if solutions else set()

@@ -3,13 +3,10 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from course_tools.files import replace_section
-
-if TYPE_CHECKING:
-    from course_tools.notebooks.lesson import Lesson
-
+from course_tools.notebooks.lesson import Lesson
+from course_tools.notebooks.project import Project
 
 # Which lessons are taken when, by their numbers; the times are those that the lessons tell.
 PLANS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
@@ -19,11 +16,12 @@ PLANS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
 }
 
 
-def guide_pages(root: Path, lessons: Sequence["Lesson"]) -> dict[Path, str]:
+def guide_pages(project: Project) -> dict[Path, str]:
     """The pages of `docs/` that hold tables of the lessons, with the tables made anew, by where they stand.
 
     A page that is not there is not made.  Raises CourseError for one without the two lines that a table stands between.
     """
+    root, lessons = project.root, project.lessons
     guide, exercises = root / "docs/instructors.md", root / "docs/exercises.md"
     pages = {}
     if guide.exists():
@@ -72,7 +70,7 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def _overview(lessons: Sequence["Lesson"]) -> list[str]:
+def _overview(lessons: Sequence[Lesson]) -> list[str]:
     rows = [
         "| Lesson | Afterwards a learner can | Looks back at | Minutes | Exercises | Points |",
         "| --- | --- | --- | ---: | ---: | ---: |",
@@ -92,7 +90,7 @@ def _overview(lessons: Sequence["Lesson"]) -> list[str]:
     return [*rows, "| **All** | | | " + " | ".join(map(str, total)) + " |"]
 
 
-def _exercises(root: Path, lessons: Sequence["Lesson"]) -> list[str]:
+def _exercises(root: Path, lessons: Sequence[Lesson]) -> list[str]:
     lines = []
     for lesson in lessons:
         lines += ["", f"## Lesson {lesson.number}: {lesson.title}", ""]
@@ -113,7 +111,7 @@ def _exercises(root: Path, lessons: Sequence["Lesson"]) -> list[str]:
     return lines
 
 
-def _plans(lessons: Sequence["Lesson"]) -> list[str]:
+def _plans(lessons: Sequence[Lesson]) -> list[str]:
     by_number = {lesson.number: lesson for lesson in lessons}
     lines = []
     for plan, parts in PLANS.items():

@@ -3,7 +3,6 @@
 import base64
 import copy
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,19 +13,17 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.errors import CourseError
 from course_tools.notebooks.lesson import (
     MIME_TYPES,
     Lesson,
     blank_solutions,
     call_of_check,
-    label_of,
     nbgrader_metadata,
     reference_to,
 )
-from course_tools.notebooks.release import release
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.setup_cell import set_up_source
-from course_tools.notebooks.source import PLACEHOLDER, Cell, Source, elements_of, read_sources
+from course_tools.notebooks.source import PLACEHOLDER, Cell, Source, elements_of
 from course_tools.notebooks.verify import VerifyError, verify
 
 BADGES = "images/open_in_{}.svg"
@@ -54,20 +51,17 @@ class Rendered:
     solved: NotebookNode
 
 
-def render(root: Path) -> list[Rendered]:
+def render(project: Project) -> list[Rendered]:
     """The notebooks of all lessons, in order; the solved ones with the outputs that are stored.  Writes nothing.
 
-    Raises AuthorError, or VerifyError if blank and solved notebooks disagree.
+    Raises VerifyError if blank and solved notebooks disagree.
     """
-    sources = read_sources(root)
-    timings = read_timings(root / "docs/timings.json")
-    set_up = set_up_source(root)
-    released = release(root)
     rendered = []
-    for source in sources:
-        marked, blank, solved = _render(source, set_up, timings)
-        if released:
-            _stamp(blank, released.colab(label_of(source.lesson.blank, root)), root / BADGES.format("colab"))
+    for source in project.sources:
+        marked, blank, solved = _render(source, project)
+        if project.release:
+            address = project.release.colab(project.label(source.lesson.blank))
+            _stamp(blank, address, project.root / BADGES.format("colab"))
         try:
             verify(blank, solved)
         except VerifyError as error:
@@ -108,14 +102,15 @@ def _stored(path: Path) -> NotebookNode:
         return nbformat.v4.new_notebook()
 
 
-def _render(source: Source, set_up: str, timings: Mapping[str, Any]) -> tuple[NotebookNode, ...]:
+def _render(source: Source, project: Project) -> tuple[NotebookNode, ...]:
     """The notebook of a source with its solutions marked, the blank and the solved one, without outputs."""
     from nbgrader import preprocessors
 
     lesson = source.lesson
-    words = {"minutes": str(lesson.minutes), "run_time": _run_time(timings["lessons"].get(lesson.name))}
+    words = {"minutes": str(lesson.minutes), "run_time": _run_time(project.timings["lessons"].get(lesson.name))}
     ids: set[str] = set()
     cells = [_render_cell(source, position, words, ids) for position in range(len(source.cells))]
+    set_up = set_up_source(project.release)
     cells.insert(1, nbformat.v4.new_code_cell(set_up, id="set-up", metadata=copy.deepcopy(_SET_UP)))
     metadata = {**copy.deepcopy(_KERNEL), "course": dict(source.metadata)}
     marked = nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
@@ -198,19 +193,6 @@ def _free_id(cell: Cell, ids: set[str]) -> str:
     free = next(name for name in (wanted, *repeats) if name not in ids)
     ids.add(free)
     return free
-
-
-# --- Times -------------------------------------------------------------------------------------------------
-
-
-def read_timings(path: Path) -> dict[str, Any]:
-    try:
-        timings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        wanted = ("seconds", "peak_memory_mb")
-        runs = {name: {key: float(run[key]) for key in wanted} for name, run in timings.get("lessons", {}).items()}
-        return {"machine": str(timings.get("machine", "")), "lessons": runs}
-    except (ValueError, TypeError, AttributeError, KeyError):
-        raise CourseError(f"{path} is not what `course run` writes; delete it and run `course run` again.") from None
 
 
 def _run_time(timing: Mapping[str, float] | None) -> str:

@@ -43,11 +43,6 @@ _PARTS = ("solution", "check", "answer", "hints")  # the cells that follow an ex
 _OF_JUPYTEXT = re.compile("lines_to_|cell_marker|incorrectly_encoded_metadata")
 
 
-def lessons(root: Path) -> list[Lesson]:
-    """The lessons of the course in the folder `root`, in order.  Raises AuthorError for a source that has mistakes."""
-    return [source.lesson for source in read_sources(root)]
-
-
 @dataclass
 class Cell:
     """A cell of a source and its place there.  Lines count from 1."""
@@ -98,6 +93,7 @@ class Source:
 
 
 def read_sources(root: Path) -> list[Source]:
+    """The sources of the course in the folder `root`, in order.  Raises AuthorError for one that has mistakes."""
     folder = root / "notebooks/source"
     sources = [_read(path, root) for path in sorted(folder.glob("*.py"))]
     if not sources:

@@ -23,10 +23,9 @@ from course_tools.classroom.assign import assign
 from course_tools.classroom.leaks import find_leaks, opened, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds, imports_of, squeezed
 from course_tools.cli import main
-from course_tools.notebooks.build import build
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import render
-from course_tools.notebooks.source import lessons
-from tests.support.made_course import DOT, LESSON, SECOND, exercise, make_course, with_written, write, written
+from tests.support.made_course import DOT, LESSON, SECOND, build, exercise, make_course, with_written, write, written
 
 SECRET = "(1 - amount) * picture + amount * noise"
 FIRST = with_written(LESSON, written("1.3", "An answer that no student should be shown."))
@@ -93,7 +92,7 @@ def test_it_is_nbgraders_standard_course_directory(assigned: Path) -> None:
 def test_the_release_is_the_courses_own_blank_lesson_but_for_the_link_to_its_solution(
     assigned: Path, root: Path
 ) -> None:
-    for rendered in render(root):
+    for rendered in render(Project.read(root)):
         release = read(assigned, "release", rendered.lesson.name)
         nbformat.validate(release)
         MetadataValidator().validate_nb(release)
@@ -302,7 +301,7 @@ def zipped(folder: Path) -> bytes:
 
 def assert_nothing_leaks(course: Path, root: Path, names: list[str]) -> None:
     """Open every released byte, as it lies and zipped, and look for each line of each solution and for each seed."""
-    for rendered in render(root):
+    for rendered in render(Project.read(root)):
         if (name := rendered.lesson.name) not in names:
             continue
         public = squeezed("\n".join(cell.source for cell in rendered.blank.cells))
@@ -374,7 +373,7 @@ HIDING_PLACES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.fixture(scope="module")
 def secret(root: Path) -> dict[str, str]:
-    rendered = render(root)[0]
+    rendered = render(Project.read(root))[0]
     return secrets_of(rendered.marked, rendered.blank)
 
 
@@ -388,7 +387,7 @@ def test_a_solution_is_found_wherever_it_hides(secret: dict[str, str], tmp_path:
 
 def test_a_written_answer_and_a_hidden_test_are_secrets_too(assigned: Path, root: Path, tmp_path: Path) -> None:
     marked = read(assigned, "source")
-    secret = secrets_of(marked, render(root)[0].blank)
+    secret = secrets_of(marked, render(Project.read(root))[0].blank)
     seed = hidden_seeds(graded_cells(marked)["check-mix"].source)[0]
     (tmp_path / "file").write_text(f"An answer that no student should be shown. seed={seed}")
     assert find_leaks(tmp_path, secret) == [
@@ -419,17 +418,17 @@ def test_what_the_lesson_says_openly_is_no_secret(root: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_nothing_of_the_courses_own_solutions_goes_out(checkout: Path, tmp_path: Path) -> None:
-    there = [lesson.name for lesson in lessons(checkout)]
+    there = [lesson.name for lesson in Project.read(checkout).lessons]
     told = {one.lesson: one for one in assign(checkout, there, tmp_path)}
     assert_nothing_leaks(tmp_path, checkout, there)
-    for lesson in lessons(checkout):
+    for lesson in Project.read(checkout).lessons:
         assert told[lesson.name].points == sum(exercise.points for exercise in lesson.exercises) > 0
         assert sum(max_scores(tmp_path, lesson.name).values()) == told[lesson.name].points
 
 
 @pytest.mark.slow
 def test_the_solutions_pass_with_any_hidden_seed(checkout: Path, one_thread: None) -> None:
-    for rendered in render(checkout):
+    for rendered in render(Project.read(checkout)):
         names: dict[str, Any] = {}
         for cell in rendered.solved.cells:
             if cell.cell_type == "code" and not cell.metadata.get("course"):

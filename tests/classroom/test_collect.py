@@ -28,6 +28,7 @@ from course_tools.classroom.repair import repair
 from course_tools.classroom.submission import definitions, graded_cells
 from course_tools.cli import main
 from course_tools.notebooks.lesson import notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import render
 from tests.classroom.test_assign import COURSE
 from tests.support.made_course import make_course
@@ -42,7 +43,7 @@ ESSAY = "It is the photographer's, and here is why."
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, nbformat.NotebookNode]:
     root = make_course(tmp_path_factory.mktemp("course") / "root", COURSE)
-    return {rendered.lesson.name: rendered.blank for rendered in render(root)}
+    return {rendered.lesson.name: rendered.blank for rendered in render(Project.read(root))}
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ import pytest
 from course_lib.errors import CourseError
 from course_tools.notebooks import build as build_module
 from course_tools.notebooks import render as render_module
-from course_tools.notebooks.build import build
 from course_tools.notebooks.lesson import AuthorError, notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.publish import publish
 from course_tools.notebooks.render import copy_outputs
-from course_tools.notebooks.source import lessons
 from course_tools.notebooks.verify import VerifyError, verify
-from tests.support.made_course import HEADER, LESSON, README, SECOND, make_course, with_written, write, written
+from tests.support.made_course import HEADER, LESSON, README, SECOND, build, make_course, with_written, write, written
 
 CHECK = '# %% check="blend" points=1\n'
 WITH_WRITTEN = with_written(LESSON, written("1.3"))
@@ -232,7 +231,7 @@ def test_cells_with_equal_text_get_ids_of_their_own_and_ids_outlast_new_timings(
 
 @pytest.mark.slow
 def test_two_builds_are_the_same_to_the_byte_whatever_the_hash_seed(course: Path) -> None:
-    code = "import sys, pathlib; from course_tools.notebooks.build import build; build(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from tests.support.made_course import build; build(pathlib.Path(sys.argv[1]))"
     results = []
     for seed in ("1", "2"):
         for path in course.glob("notebooks/**/*.ipynb"):
@@ -396,7 +395,7 @@ def test_a_lesson_that_was_never_run_says_so_in_the_table(course: Path) -> None:
 
 
 def test_the_lessons_can_be_listed(course: Path) -> None:
-    (lesson,) = lessons(course)
+    (lesson,) = Project.read(course).lessons
     assert (lesson.name, lesson.number, lesson.title, lesson.minutes) == ("01_noise", 1, "Noise", 30)
     assert lesson.summary == "Walk a photo into noise"
     assert [(e.name, e.number, e.title, e.minutes, e.difficulty) for e in lesson.exercises] == [
@@ -407,6 +406,19 @@ def test_the_lessons_can_be_listed(course: Path) -> None:
     build(course)
     assert lesson.blank.exists()
     assert lesson.solved.exists()
+
+
+def test_a_build_takes_everything_from_the_project_as_it_was_read(course: Path) -> None:
+    set_timings(course, 21.3)
+    project = Project.read(course)
+    set_timings(course, 99.0)
+    (course / "pyproject.toml").write_text('[tool.course]\nrepository = "OWNER/NAME"\n')
+    write(course, LESSON.replace("A first look", "A second look"))
+    build_module.build(project)
+    blank, _ = read(course)
+    assert "runs in about 30 seconds." in blank.cells[0].source
+    assert "OWNER/NAME" not in blank.cells[1].source + (course / "README.md").read_text()
+    assert "A second look" not in notebook_text(blank)
 
 
 @pytest.mark.parametrize(

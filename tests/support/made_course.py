@@ -4,6 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from course_tools.notebooks import build as build_module
+from course_tools.notebooks.project import Project
+
 CHECKOUT = Path(__file__).parents[2]
 HEADER = """\
 # ---
@@ -153,3 +156,8 @@ def make_course(root: Path, sources: Mapping[str, str], *, images: Path | None =
 def write(root: Path, text: str, name: str = "01_noise") -> None:
     """Put a lesson's source where the build looks for it."""
     (root / f"notebooks/source/{name}.py").write_text(text)
+
+
+def build(root: Path, *, check: bool = False) -> list[str]:
+    """Read the course and build it; returns what `course build` says."""
+    return build_module.build(Project.read(root), check=check)
