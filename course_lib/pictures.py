@@ -6,9 +6,10 @@ import html
 import io
 import os
 import re
+import statistics
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -379,10 +380,10 @@ class Table:
         return self.text
 
 
-def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
+def table(rows: Sequence[Mapping[str, object]], *, about: str, digits: int = 1) -> Table:
     """Set rows of named values in a table, captioned `about`; a value that a row lacks stays blank.
 
-    Floats are shown with one decimal: give a text to show another number of them.  Numbers stand on the right.
+    digits: with how many decimals floats are shown; give a text to show one otherwise.  Numbers stand on the right.
     Raises CourseError if there are no rows, or `about` is empty.
     """
     _need_about(about)
@@ -392,7 +393,7 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
 
     def shown(value: Any) -> str:
         value = value.item() if hasattr(value, "item") else value  # a number inside a tensor or an array
-        return f"{value:.1f}" if isinstance(value, float) else str(value)
+        return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
     body = [[shown(row.get(name, "")) for name in names] for row in rows]
     number = re.compile(r"([-+−±]?\d[\d.,e+-]*\s?\S{0,3}|nan|-?inf|)")  # with or without a short unit
@@ -401,9 +402,8 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
     tagged, plain = "", []
     for i, row in enumerate([names, *body]):
         tags = ['th scope="col"'] * len(row) if i == 0 else ['th scope="row"'] + ["td"] * (len(row) - 1)
-        tags = [
-            tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)
-        ]  # an empty header says nothing
+        # An empty header says nothing.
+        tags = [tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)]
         cells = [
             f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(cell)}</{tag[:2]}>'
             for tag, cell, r in zip(tags, row, right, strict=True)
@@ -412,6 +412,18 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
         plain.append("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)))
     text = "\n".join([about, plain[0], "-" * len(plain[0]), *plain[1:]])
     return Table(about, f"<table><caption>{html.escape(about)}</caption>{tagged}</table>", text)
+
+
+def mean_and_spread(values: Iterable[float], digits: int = 2) -> str:
+    """What several runs measured, as a table shows it: the mean ± how far they spread; one value stands alone.
+
+    The spread is the standard deviation of a sample.  Raises CourseError if there is no value.
+    """
+    measured = list(values)
+    if not measured:
+        raise CourseError("a mean needs at least one value.")
+    mean = f"{statistics.mean(measured):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(measured):.{digits}f}" if len(measured) > 1 else mean
 
 
 def _need_about(about: str) -> None:

@@ -13,6 +13,7 @@ from .scenes import (
     parse,
     scenes,
     seen_scenes,
+    small_library,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "render",
     "scenes",
     "seen_scenes",
+    "small_library",
 ]

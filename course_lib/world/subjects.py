@@ -99,9 +99,8 @@ COATS = {
 }
 
 # Where things are when the animal looks left, its feet at y = 0.65: x, y of centres, half-axes, ends of lines.
-BODY: dict[
-    str, dict[str, tuple]
-] = {  # trunk: x, y, wide, high; head: x, y; tail: base, bend, tip; hind and front leg: top, foot
+# trunk: x, y, wide, high; head: x, y; tail: base, bend, tip; hind and front leg: top, foot
+BODY: dict[str, dict[str, tuple]] = {
     "laying": {
         "trunk": (0.12, 0.36, 0.70, 0.29),
         "head": (-0.52, 0.02),

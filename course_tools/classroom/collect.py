@@ -33,9 +33,8 @@ REPORT = "collect-report"
 _MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 # Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb", always a file, never in a folder of the student's.
 _CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
-_AGAIN = re.compile(
-    r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I
-)  # "Copy of x", "x (1)", "x-Copy1", "x-1"
+# A copy of a file: "Copy of x", "x (1)", "x-Copy1", "x-1".
+_AGAIN = re.compile(r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I)
 _JUNK = re.compile(r"__MACOSX|\.DS_Store|\._.*|\.ipynb_checkpoints|Thumbs\.db|desktop\.ini")
 
 

@@ -266,9 +266,8 @@ def ladder(picture, noise, steps):
 messy = {
     "added": cat + noise,
     "blended": add_noise(cat, 0.5, seed=0)[0],  # half and half
-    "added, then saved": (cat + noise).clamp(
-        -1, 1
-    ),  # a picture file holds nothing beyond -1 and 1
+    # A picture file holds nothing beyond -1 and 1.
+    "added, then saved": (cat + noise).clamp(-1, 1),
 }
 difference = {name: picture - cat for name, picture in messy.items()}
 show(

@@ -44,9 +44,8 @@ from tqdm.auto import tqdm
 
 # %%
 device = best_device()
-cat = example_photo("cat", size=96).to(
-    device
-)  # or load_photo("my_cat.jpg", size=96), from course_lib.pictures
+# Or load_photo("my_cat.jpg", size=96), from course_lib.pictures.
+cat = example_photo("cat", size=96).to(device)
 show(cat, about="The photo of lesson 1: a tabby cat's face with green eyes.", width=288)
 
 # %% [markdown]

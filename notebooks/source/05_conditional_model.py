@@ -34,13 +34,12 @@
 from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import noises, shipped_artist
 from course_lib.models import Denoiser, parameter_count
-from course_lib.pictures import show, table
+from course_lib.pictures import mean_and_spread, show, table
 from course_lib.sampling import walk
 
 import copy
 import torch
 from dataclasses import replace
-from statistics import mean, stdev
 from tqdm.auto import tqdm
 
 device = training.best_device()
@@ -203,16 +202,9 @@ for step in tqdm(
         )
 
 
-def two_decimals(row):
-    """A row of a table with its shares to two decimals."""
-    return {
-        name: f"{value:.2f}" if isinstance(value, float) else value
-        for name, value in row.items()
-    }
-
-
 table(
-    [two_decimals(row) for row in progress],
+    progress,
+    digits=2,
     about="Share of drawings that come nearest to the right subject, pose, place, and all; and "
     "share accepted",
 )
@@ -314,16 +306,15 @@ show(
 # %%
 table(
     [
-        two_decimals(
-            {
-                "guidance": f"{strength:g}",
-                "judged right": critic.score(drawn, sixteen)["all"],
-                "difference": float(torch.pdist(critic.features(drawn).detach()).mean()),
-                "colour": float((drawn.amax(dim=1) - drawn.amin(dim=1)).mean()),
-            }
-        )
+        {
+            "guidance": f"{strength:g}",
+            "judged right": critic.score(drawn, sixteen)["all"],
+            "difference": float(torch.pdist(critic.features(drawn).detach()).mean()),
+            "colour": float((drawn.amax(dim=1) - drawn.amin(dim=1)).mean()),
+        }
         for strength, drawn in rows.items()
     ],
+    digits=2,
     about="Sixteen drawings at each guidance: how many are right, how much they differ (mean "
     "distance between two of them in the judge's features), and how strong their colours are "
     "(the largest of red, green and blue less the smallest)",
@@ -411,7 +402,8 @@ scores = {
     "noise": critic.score(noise, asked),
 }
 table(
-    [two_decimals({"pictures": name} | score) for name, score in scores.items()],
+    [{"pictures": name} | score for name, score in scores.items()],
+    digits=2,
     about=f"Share judged right, {EACH} pictures of each of {len(held_out)} held-out captions",
 )
 
@@ -430,9 +422,10 @@ print(
 )
 table(
     [
-        two_decimals({"held-out caption": caption, "all right": share})
+        {"held-out caption": caption, "all right": share}
         for caption, share in sorted(stored["by caption"].items(), key=lambda item: item[1])[:5]
     ],
+    digits=2,
     about="The five held-out captions that it does worst",
 )
 
@@ -500,7 +493,8 @@ show(
 
 # %%
 table(
-    [two_decimals(row) for row in shares],
+    shares,
+    digits=2,
     about="Share judged right: six dogs on the rug, and one drawing of every held-out caption",
 )
 
@@ -588,16 +582,7 @@ show(
 # their results come with the course; `course train order` makes them again. They are short: the judge again has to choose what each drawing comes nearest to.) The
 # last row is the model of this lesson, which has seen more.
 
-
 # %%
-def spread(runs, figure):
-    """Mean over the seeds, and how far they spread."""
-    values = [run[figure] for run in runs]
-    return (
-        f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
-    )
-
-
 drawn, figures = checkpoints.shipped("order")
 ways = ("words in their places", "words in a bag")
 white_on_black = [world.parse(caption) for caption in figures["captions"] for _ in range(8)]
@@ -607,10 +592,14 @@ table(
     [
         {"key": name}
         | {
-            figure: spread(figures[name], figure)
+            figure: mean_and_spread(run[figure] for run in figures[name])
             for figure in ("subject", "pose", "place", "all")
         }
-        | {"of the known": spread(figures[name], "of the known") if name in ways else ""}
+        | {
+            "of the known": mean_and_spread(run["of the known"] for run in figures[name])
+            if name in ways
+            else ""
+        }
         for name in (*ways, "this lesson's model")
     ],
     about="Asked for a white cat on a black sofa: share nearest to the right subject, pose, "
@@ -647,16 +636,16 @@ table(
             "trainings": len(figures[name]),
         }
         | {
-            "all right": spread(figures[name], "all"),
-            "Fréchet": spread(figures[name], "distance"),
+            "all right": mean_and_spread(run["all"] for run in figures[name]),
+            "Fréchet": mean_and_spread(run["distance"] for run in figures[name]),
         }
         for name in kinds
     ]
     + [
         {
             "": "real pictures",
-            "all right": spread(figures["real"], "all"),
-            "Fréchet": spread(figures["real"], "distance"),
+            "all right": mean_and_spread(run["all"] for run in figures["real"]),
+            "Fréchet": mean_and_spread(run["distance"] for run in figures["real"]),
         }
     ],
     about=f"Eight captions, {figures['pictures for training']:,} training pictures",
@@ -686,7 +675,7 @@ table(
     [
         {"Maine coons were seen": name, "trainings": len(figures[name])}
         | {
-            figure: spread(figures[name], figure)
+            figure: mean_and_spread(run[figure] for run in figures[name])
             for figure in ("subject", "pose", "place", "all")
         }
         for name in places
@@ -753,8 +742,8 @@ print(
 )
 _, figures = checkpoints.shipped("library")
 print(
-    f"One keyed model {spread(figures['one keyed model'], 'all')} right, a library of specialists "
-    f"{spread(figures['library of specialists'], 'all')}."
+    f"One keyed model {mean_and_spread(run['all'] for run in figures['one keyed model'])} right, a library of specialists "
+    f"{mean_and_spread(run['all'] for run in figures['library of specialists'])}."
 )
 
 # %% [markdown]

@@ -35,14 +35,14 @@ from course_lib import augment, checks, enhance, checkpoints, judge, words, worl
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
-from course_lib.pictures import chart, show, table
+from course_lib.pictures import chart, mean_and_spread, show, table
 from course_lib.sampling import walk
 from course_lib.training import train
 from course_lib.world.plates import plate_texts, render_plates
 from course_lib.world.shapes import Chance
 
 import torch
-from statistics import mean, stdev
+from statistics import mean
 from tqdm.auto import tqdm
 
 # %% [markdown]
@@ -480,16 +480,7 @@ print(
 # Twenty-four pictures: three of each of eight captions. Two models of one kind get the same number of steps; one sees the pictures as they are, the other flips them at random.
 
 # %%
-library = [
-    world.parse(f"{what} {where}")
-    for what in (
-        "Maine coon cat laying on",
-        "black cat sitting on",
-        "dog standing on",
-        "plane parked on",
-    )
-    for where in ("grass", "white sofa")
-]
+library = world.small_library()  # eight scenes: four subjects, each in two places
 STEPS = 400
 few = [library[i % 8] for i in range(24)]
 album, names = world.render(few, range(24)), [scene.caption for scene in few]
@@ -567,10 +558,6 @@ def runs(way, size, figure):
     return [run[figure] for run in figures[way] if run["pictures"] == size]
 
 
-def spread(values, digits=2):
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
-
-
 def results(figure, digits=2):
     """A row for each size: the figure without and with flips, and by how much the mean changes."""
     rows = []
@@ -578,7 +565,10 @@ def results(figure, digits=2):
         without, flipped = (runs(way, size, figure) for way in ("without", "with"))
         rows.append(
             {"pictures": size}
-            | {"without": spread(without, digits), "with flips": spread(flipped, digits)}
+            | {
+                "without": mean_and_spread(without, digits),
+                "with flips": mean_and_spread(flipped, digits),
+            }
             | {"change": f"{100 * (mean(flipped) / mean(without) - 1):+.0f} %"}
         )
     return rows
@@ -701,7 +691,7 @@ table(
     [
         {"pictures": size}
         | {
-            name: spread(runs(way, size, "to the nearest"))
+            name: mean_and_spread(runs(way, size, "to the nearest"))
             for way, name in (("without", "without"), ("with", "with flips"))
         }
         for size in sizes

@@ -32,7 +32,7 @@
 # %%
 from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import shipped_artist
-from course_lib.pictures import chart, show, table
+from course_lib.pictures import chart, mean_and_spread, show, table
 from course_lib.votes import Crowd, Votes, statistics
 from course_lib.votes import compared, learn_taste, thumbnails
 from course_lib.votes import best_of, diversity, effective_count, reweighted
@@ -41,7 +41,7 @@ from course_lib.votes import vote_gallery
 import copy
 import dataclasses
 import torch
-from statistics import mean, stdev
+from statistics import mean
 
 # %% image="voted"
 saved, story = checkpoints.shipped("votes")
@@ -377,8 +377,8 @@ def report(name, pictures):
     return {
         "drawings": name,
         "crowd's score": f"{audience.score(pictures):.1f}",
-        "diversity": f"{diversity(judge_features(pictures), scenes=len(few)):.2f}",
-        "obeyed": f"{critic.score(pictures, few * (len(pictures) // len(few)))['all']:.2f}",
+        "diversity": diversity(judge_features(pictures), scenes=len(few)),
+        "obeyed": critic.score(pictures, few * (len(pictures) // len(few)))["all"],
     }
 
 
@@ -388,6 +388,7 @@ table(
         report("after one round", second),
         report("real ones", world.render(few * 24, range(24 * len(few)))),
     ],
+    digits=2,
     about=f"One round of votes on {len(few)} captions: what rises, and what is lost",
 )
 
@@ -453,31 +454,25 @@ def rounds(name):
     return [
         {
             "round": number,
-            "crowd's score": f"{told['score']:.1f}",
-            "diversity": f"{told['diversity']:.2f}",
-            "obeyed": f"{told['obeyed']:.2f}",
-            "others obeyed": f"{told['others obeyed']:.2f}",
+            "crowd's score": f"{figures['score']:.1f}",
+            "diversity": figures["diversity"],
+            "obeyed": figures["obeyed"],
+            "others obeyed": figures.get("others obeyed", "-"),
         }
-        for number, told in enumerate(story[name])
-    ] + [
-        {
-            "round": "real pictures",
-            "crowd's score": f"{real['score']:.1f}",
-            "diversity": f"{real['diversity']:.2f}",
-            "obeyed": f"{real['obeyed']:.2f}",
-            "others obeyed": "-",
-        }
+        for number, figures in (*enumerate(story[name]), ("real pictures", real))
     ]
 
 
-table(rounds("the best of its own"), about="Trained on the best of its own drawings")
+table(rounds("the best of its own"), digits=2, about="Trained on the best of its own drawings")
 
 # %% [markdown]
 # The score rises, and fewer captions are obeyed. Diversity falls, from more than real pictures have (odd drawings count as variety, too) to about as much or a little less. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
 # learns its own mistakes along with the rest, and loses variety (Alemohammad et al. 2023, arXiv:2307.01850, let models do it until they break).
 
 # %%
-table(rounds("any of its own"), about="Trained on drawings of its own picked by chance")
+table(
+    rounds("any of its own"), digits=2, about="Trained on drawings of its own picked by chance"
+)
 
 # %% [markdown]
 # ## Real pictures, weighted
@@ -532,7 +527,11 @@ print(
 )
 
 # %%
-table(rounds("real pictures by taste"), about="Trained on real pictures, weighted by taste")
+table(
+    rounds("real pictures by taste"),
+    digits=2,
+    about="Trained on real pictures, weighted by taste",
+)
 
 # %%
 ways = ("the best of its own", "real pictures by taste", "any of its own")
@@ -594,20 +593,11 @@ drawn, figures = checkpoints.shipped("captions")
 kinds = list(figures["pictures of each"])
 print(*zip(figures["captions"][:4], figures["coarse"][:4], strict=True), sep="\n")
 
-
-def spread(runs, figure):
-    """Mean over the seeds, and how far they spread."""
-    values = [run[figure] for run in runs]
-    return (
-        f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
-    )
-
-
 table(
     [
         {"trained with": name, "pictures of each": figures["pictures of each"].get(name, "")}
         | {
-            title: spread(figures[name], figure)
+            title: mean_and_spread(run[figure] for run in figures[name])
             for title, figure in (
                 ("subject", "subject"),
                 ("place", "place"),
@@ -649,8 +639,8 @@ print(
     f"Without votes, on any of its own: score {blind[-1]['score']:.0f}, diversity {blind[-1]['diversity']:.2f}."
 )
 print(
-    f"Captions: all right {spread(figures['whole captions'], 'all')} with whole ones, "
-    f"{spread(figures['coarse captions'], 'all')} with coarse ones."
+    f"Captions: all right {mean_and_spread(run['all'] for run in figures['whole captions'])} with whole ones, "
+    f"{mean_and_spread(run['all'] for run in figures['coarse captions'])} with coarse ones."
 )
 
 # %% [markdown]

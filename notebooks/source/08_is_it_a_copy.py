@@ -36,7 +36,8 @@ from course_lib.artist import noises, shipped_artist
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.judge import neighbours
-from course_lib.pictures import chart, example_photo, load_photo, show, table, to_pixels
+from course_lib.pictures import chart, example_photo, load_photo, mean_and_spread
+from course_lib.pictures import show, table, to_pixels
 from course_lib.sampling import walk
 from course_lib.sizes import calculation, size_calculator
 from course_lib.sizes import Bytes, CopyArithmetic, in_two_bytes, model_size, picture_size
@@ -49,7 +50,7 @@ import math
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from statistics import mean, stdev
+from statistics import mean
 from tqdm.auto import tqdm
 
 # %% image="copies"
@@ -393,8 +394,8 @@ for size, steps in {1: 200, 4: 800}.items():
 # %%
 def over_seeds(name, size, figure, digits=2):
     """Mean of a figure over the seeds, and how far they spread."""
-    values = [run[figure] for run in recipe[name] if run["pictures"] == size]
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+    values = (run[figure] for run in recipe[name] if run["pictures"] == size)
+    return mean_and_spread(values, digits)
 
 
 live_copies = {}

@@ -364,9 +364,8 @@ def test_each_system_is_set_as_its_best_trial_was(checkout: Path):
 def test_the_exponent_is_that_of_the_power_law():
     assert growth.Growth("cats", "px", [1, 10, 100], [3.0, 300.0, 30_000.0]).exponent == pytest.approx(2)
     noisy = growth.Growth("cats", "px", [1, 2, 4, 8], [1.1, 2.9, 9.0, 22.0])
-    assert noisy.exponent == pytest.approx(
-        1.46, abs=0.01
-    )  # by hand: the slope of ln(1.1), ln(2.9), ... over 0, 1, 2, 3
+    # By hand: the slope of ln(1.1), ln(2.9), ... over 0, 1, 2, 3.
+    assert noisy.exponent == pytest.approx(1.46, abs=0.01)
 
 
 def test_growth_is_measured_at_each_size_and_stored(tmp_path, monkeypatch):
