@@ -108,11 +108,15 @@ def trials(tried: Sequence[Record]) -> list[str]:
         least = min((record["loss"] for record in found), default=0.0)
         rows += [
             [
-                system, record["size"], str(record["batch"]), f"{record['rate']:g}", f"{record['steps']:,}",
+                system,
+                record["size"],
+                str(record["batch"]),
+                f"{record['rate']:g}",
+                f"{record['steps']:,}",
                 f"{record['loss']:.4f}{' *' if record['loss'] == least else ''}",
             ]
             for record in found
-        ]  # fmt: skip
+        ]
     if not rows:
         return []
     return [
@@ -173,11 +177,14 @@ def parts(folder: Path) -> list[str]:
     if growth := held.get("growth"):
         rows = [
             [
-                one["name"], one["unit"], ", ".join(map(str, one["sizes"])),
-                ", ".join(map(plain, one["seconds"])), f"{one['exponent']:.2f}",
+                one["name"],
+                one["unit"],
+                ", ".join(map(str, one["sizes"])),
+                ", ".join(map(plain, one["seconds"])),
+                f"{one['exponent']:.2f}",
             ]
             for one in growth["growths"]
-        ]  # fmt: skip
+        ]
         told += [
             "## How they grow",
             "The exponent is p of the power law size^p through the seconds: 1 means twice the time for twice the size, "
@@ -187,11 +194,14 @@ def parts(folder: Path) -> list[str]:
     if choices := held.get("choices"):
         rows = [
             [
-                one["choice"], f"{one['steps']:,}", plain(one["pictures_per_second"]), plain(one["distance"]),
+                one["choice"],
+                f"{one['steps']:,}",
+                plain(one["pictures_per_second"]),
+                plain(one["distance"]),
                 percent(one["right"]),
             ]
             for one in sorted(choices["records"], key=lambda record: record["distance"])
-        ]  # fmt: skip
+        ]
         told += [
             "## What each choice is worth",
             f"The course's own training with one thing changed, {choices['records'][0]['seconds']:g} s, one run each. "
@@ -260,9 +270,18 @@ def chart(stored: Sequence[Record]) -> Figure | None:
                 below = [mid - min(values) for mid, values in zip(middle, runs, strict=True)]
                 above = [max(values) - mid for mid, values in zip(middle, runs, strict=True)]
                 axes.errorbar(
-                    times, middle, yerr=[below, above], color=colour, ls="-" if variant == "folded" else ":", lw=3,
-                    marker=marker, ms=10, mec=INK, capsize=6, label=f"{system}, {variant}",
-                )  # fmt: skip
+                    times,
+                    middle,
+                    yerr=[below, above],
+                    color=colour,
+                    ls="-" if variant == "folded" else ":",
+                    lw=3,
+                    marker=marker,
+                    ms=10,
+                    mec=INK,
+                    capsize=6,
+                    label=f"{system}, {variant}",
+                )
                 last.append(number(middle[-1]))
             told.append(f"{system}, {variant}: {' and '.join(last)} at {times[-1]:g} s")
         if not told:

@@ -168,8 +168,11 @@ def by_two() -> dict[str, float]:
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     done = subprocess.run(
         [*torchrun, sys.executable, "-c", "from course_tools.bench import one_of_them; one_of_them()"],
-        env=os.environ | {"OMP_NUM_THREADS": threads}, stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        env=os.environ | {"OMP_NUM_THREADS": threads},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 
