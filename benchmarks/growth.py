@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from benchmarks.task import machine
 from course_lib import artist, augment, training, words, world
+from course_lib.files import atomic_write
 from course_lib.models import Denoiser
 from course_tools.bench import seconds
-from course_tools.files import write_beside
 from course_tools.recipes.draw import MODEL
 
 ROOT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def main() -> int:
         "machine": machine(),
         "growths": [asdict(growth) | {"exponent": growth.exponent} for growth in measure()],
     }
-    write_beside(RESULTS, json.dumps(report, indent=1) + "\n")
+    atomic_write(RESULTS, json.dumps(report, indent=1) + "\n")
     return 0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 
 RESULTS = Path(__file__).parent / "results/peers.json"
 KNOWN, EACH = 300, 4  # drawings of known scenes, and of each scene that was held out
@@ -53,11 +54,8 @@ def read(path: Path = RESULTS) -> list[Record]:
 
 def store(records: Sequence[Record], path: Path = RESULTS) -> None:
     """Write the records beside the file and rename: whenever the machine stops, there is the old file or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     lines = ",\n".join(json.dumps(record) for record in records)
-    part.write_text(f'{{"records": [\n{lines}\n]}}\n', encoding="utf-8")
-    os.replace(part, path)
+    atomic_write(path, f'{{"records": [\n{lines}\n]}}\n')
 
 
 def from_a_process(module: str, *arguments: str, what: str) -> Record:

@@ -13,12 +13,13 @@ from benchmarks import records
 from benchmarks.records import EACH, KNOWN, RESULTS, Record
 from benchmarks.systems import SIZES, SYSTEMS, VARIANTS
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_lib.pictures import INK, MARKERS, PALETTE, TYPE, Figure
+from course_tools.files import replace_section
 
 ROOT = Path(__file__).parents[1]
 PAGE, FIGURE = ROOT / "docs/benchmarks.md", ROOT / "images/benchmark.png"
-BEGIN, END = "<!-- peers: made by python -m benchmarks.report -->", "<!-- end of peers -->"
-NEW_PAGE = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+NEW_PAGE = "# Benchmarks\n\n<!-- peers:begin -->\n<!-- peers:end -->\n"
 NOT_RUN = "not run"
 TIMES = (60.0, 120.0, 240.0, 600.0)
 LINES = tuple((system, variant) for variant in reversed(VARIANTS) for system in SYSTEMS)
@@ -107,11 +108,15 @@ def trials(tried: Sequence[Record]) -> list[str]:
         least = min((record["loss"] for record in found), default=0.0)
         rows += [
             [
-                system, record["size"], str(record["batch"]), f"{record['rate']:g}", f"{record['steps']:,}",
+                system,
+                record["size"],
+                str(record["batch"]),
+                f"{record['rate']:g}",
+                f"{record['steps']:,}",
                 f"{record['loss']:.4f}{' *' if record['loss'] == least else ''}",
             ]
             for record in found
-        ]  # fmt: skip
+        ]
     if not rows:
         return []
     return [
@@ -172,11 +177,14 @@ def parts(folder: Path) -> list[str]:
     if growth := held.get("growth"):
         rows = [
             [
-                one["name"], one["unit"], ", ".join(map(str, one["sizes"])),
-                ", ".join(map(plain, one["seconds"])), f"{one['exponent']:.2f}",
+                one["name"],
+                one["unit"],
+                ", ".join(map(str, one["sizes"])),
+                ", ".join(map(plain, one["seconds"])),
+                f"{one['exponent']:.2f}",
             ]
             for one in growth["growths"]
-        ]  # fmt: skip
+        ]
         told += [
             "## How they grow",
             "The exponent is p of the power law size^p through the seconds: 1 means twice the time for twice the size, "
@@ -186,11 +194,14 @@ def parts(folder: Path) -> list[str]:
     if choices := held.get("choices"):
         rows = [
             [
-                one["choice"], f"{one['steps']:,}", plain(one["pictures_per_second"]), plain(one["distance"]),
+                one["choice"],
+                f"{one['steps']:,}",
+                plain(one["pictures_per_second"]),
+                plain(one["distance"]),
                 percent(one["right"]),
             ]
             for one in sorted(choices["records"], key=lambda record: record["distance"])
-        ]  # fmt: skip
+        ]
         told += [
             "## What each choice is worth",
             f"The course's own training with one thing changed, {choices['records'][0]['seconds']:g} s, one run each. "
@@ -259,9 +270,18 @@ def chart(stored: Sequence[Record]) -> Figure | None:
                 below = [mid - min(values) for mid, values in zip(middle, runs, strict=True)]
                 above = [max(values) - mid for mid, values in zip(middle, runs, strict=True)]
                 axes.errorbar(
-                    times, middle, yerr=[below, above], color=colour, ls="-" if variant == "folded" else ":", lw=3,
-                    marker=marker, ms=10, mec=INK, capsize=6, label=f"{system}, {variant}",
-                )  # fmt: skip
+                    times,
+                    middle,
+                    yerr=[below, above],
+                    color=colour,
+                    ls="-" if variant == "folded" else ":",
+                    lw=3,
+                    marker=marker,
+                    ms=10,
+                    mec=INK,
+                    capsize=6,
+                    label=f"{system}, {variant}",
+                )
                 last.append(number(middle[-1]))
             told.append(f"{system}, {variant}: {' and '.join(last)} at {times[-1]:g} s")
         if not told:
@@ -292,17 +312,13 @@ def write(results: Path, page: Path, figure: Path) -> None:
     """
     stored = records.chosen(records.read(results), known=KNOWN, each=EACH)
     text = page.read_text(encoding="utf-8") if page.exists() else NEW_PAGE
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise CourseError(f"'{page}' does not say where the tables belong: put the lines {BEGIN} and {END} into it.")
     drawn = chart(stored)
+    link = Path("..", figure.parent.name, figure.name).as_posix()
+    made = ["", section(stored, drawn, link, results.parent), ""]
+    text = replace_section(text, "peers", made, page=f"'{page}'")
     if drawn is not None:
         drawn.save(figure)
-    link = Path("..", figure.parent.name, figure.name).as_posix()
-    page.write_text(
-        f"{before}{BEGIN}\n\n{section(stored, drawn, link, results.parent)}\n\n{END}{after}", encoding="utf-8"
-    )
+    atomic_write(page, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

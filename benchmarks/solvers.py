@@ -13,7 +13,7 @@ from benchmarks.growth import ROOT
 from benchmarks.task import machine
 from course_lib import judge, world
 from course_lib.artist import Artist, shipped_artist
-from course_tools.files import write_beside
+from course_lib.files import atomic_write
 from course_tools.recipes.judge import FRESH
 
 RESULTS = ROOT / "benchmarks/results/solvers.json"
@@ -62,7 +62,7 @@ def main() -> int:
         drawer = replace(shipped, recipe=shipped.recipe | {"draw": shipped.recipe["draw"] | change})
         results.append({"solver": name, "calls": calls(drawer)} | score(drawer))
     report = {"machine": machine(), "known": KNOWN, "each": EACH, "solvers": results}
-    write_beside(RESULTS, json.dumps(report, indent=1) + "\n")
+    atomic_write(RESULTS, json.dumps(report, indent=1) + "\n")
     return 0
 
 

@@ -23,8 +23,13 @@ from course_tools.recipes.judge import FRESH
 RESULTS = records.RESULTS.with_name("tuning.json")
 VARIANT, SECONDS = "folded", 90.0
 PEERS = [  # batch, highest learning rate
-    (16, 1e-3), (16, 3e-3), (32, 1e-3), (32, 3e-3), (16, 6e-3), (16, 1.2e-2),
-]  # fmt: skip
+    (16, 1e-3),
+    (16, 3e-3),
+    (32, 1e-3),
+    (32, 3e-3),
+    (16, 6e-3),
+    (16, 1.2e-2),
+]
 OURS = [(32, 5e-3)]  # the outcome of earlier trials, which docs/benchmarks.md tells of
 BATCHES, BATCH = 40, 32  # for a loss
 
@@ -50,9 +55,15 @@ def trial(system: str, size: str, batch: int, rate: float, *, seconds: float = S
     learner.learn(batch, rate)
     trained = train_for(learner, pictures, keys, seconds=seconds, seed=1)
     return {
-        "system": system, "size": size, "batch": batch, "rate": rate, "seconds": seconds, "steps": trained.steps,
-        "loss": unseen_loss(learner, keys), "machine": machine(),
-    }  # fmt: skip
+        "system": system,
+        "size": size,
+        "batch": batch,
+        "rate": rate,
+        "seconds": seconds,
+        "steps": trained.steps,
+        "loss": unseen_loss(learner, keys),
+        "machine": machine(),
+    }
 
 
 @torch.no_grad()

@@ -6,9 +6,10 @@ import html
 import io
 import os
 import re
+import statistics
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 
 Pictures = Tensor | Sequence[Tensor]
 Labels = str | Sequence[str] | None
@@ -163,13 +165,10 @@ class Figure:
 
     def save(self, path: str | Path) -> None:
         """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
-        temporary = Path(path).with_name(Path(path).name + ".part")
         try:
-            temporary.write_bytes(self.data)
-            temporary.replace(path)
+            Path(path).parent.resolve(strict=True)  # a folder that is not there is rather mistyped than to be made
+            atomic_write(path, self.data)
         except OSError as error:
-            with contextlib.suppress(OSError):  # there may be no such place at all
-                temporary.unlink()
             raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
 
 
@@ -378,10 +377,10 @@ class Table:
         return self.text
 
 
-def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
+def table(rows: Sequence[Mapping[str, object]], *, about: str, digits: int = 1) -> Table:
     """Set rows of named values in a table, captioned `about`; a value that a row lacks stays blank.
 
-    Floats are shown with one decimal: give a text to show another number of them.  Numbers stand on the right.
+    digits: with how many decimals floats are shown; give a text to show one otherwise.  Numbers stand on the right.
     Raises CourseError if there are no rows, or `about` is empty.
     """
     _need_about(about)
@@ -391,7 +390,7 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
 
     def shown(value: Any) -> str:
         value = value.item() if hasattr(value, "item") else value  # a number inside a tensor or an array
-        return f"{value:.1f}" if isinstance(value, float) else str(value)
+        return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
     body = [[shown(row.get(name, "")) for name in names] for row in rows]
     number = re.compile(r"([-+−±]?\d[\d.,e+-]*\s?\S{0,3}|nan|-?inf|)")  # with or without a short unit
@@ -400,7 +399,7 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
     rows_html, plain = "", []
     for i, row in enumerate([names, *body]):
         tags = ['th scope="col"'] * len(row) if i == 0 else ['th scope="row"'] + ["td"] * (len(row) - 1)
-        # An empty cell is no header.
+        # An empty header says nothing.
         tags = [tag if cell.strip() else "td" for tag, cell in zip(tags, row, strict=True)]
         cells = [
             f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(cell)}</{tag[:2]}>'
@@ -410,6 +409,18 @@ def table(rows: Sequence[Mapping[str, object]], *, about: str) -> Table:
         plain.append("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)))
     text = "\n".join([about, plain[0], "-" * len(plain[0]), *plain[1:]])
     return Table(about, f"<table><caption>{html.escape(about)}</caption>{rows_html}</table>", text)
+
+
+def mean_and_spread(values: Iterable[float], digits: int = 2) -> str:
+    """What several runs measured, as a table shows it: the mean ± how far they spread; one value stands alone.
+
+    The spread is the standard deviation of a sample.  Raises CourseError if there is no value.
+    """
+    measured = list(values)
+    if not measured:
+        raise CourseError("a mean needs at least one value.")
+    mean = f"{statistics.mean(measured):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(measured):.{digits}f}" if len(measured) > 1 else mean
 
 
 def _need_about(about: str) -> None:

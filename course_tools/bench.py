@@ -49,12 +49,12 @@ def bench(names: Sequence[str] = (), *, output: Path | None = None) -> Iterator[
         results.append(apart(name))
         yield results[-1]
     if output is not None:
-        from course_tools.files import write_beside
+        from course_lib.files import atomic_write
 
         machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
         report = {"machine": machine, "results": [asdict(result) for result in results]}
         try:
-            write_beside(output, json.dumps(report, indent=1) + "\n")
+            atomic_write(output, json.dumps(report, indent=1) + "\n")
         except OSError as error:
             raise CourseError(f"'{output}' can't be written ({error.strerror}): choose another place.") from None
 
@@ -168,8 +168,11 @@ def by_two() -> dict[str, float]:
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     done = subprocess.run(
         [*torchrun, sys.executable, "-c", "from course_tools.bench import one_of_them; one_of_them()"],
-        env=os.environ | {"OMP_NUM_THREADS": threads}, stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        env=os.environ | {"OMP_NUM_THREADS": threads},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 

@@ -121,8 +121,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     from course_tools.notebooks.build import build
+    from course_tools.notebooks.project import Project
 
-    lines = build(course_folder(), check=options.check)
+    lines = build(Project.read(course_folder()), check=options.check)
     for line in lines:
         print(line)
     return 1 if options.check and lines else 0

@@ -1,18 +1,10 @@
-"""Where the course lies, files and folders that are replaced whole or not at all, texts that a terminal can show."""
+"""Where the course lies, folders that are replaced whole, lines between marks, texts that a terminal can show."""
 
-import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from course_lib.errors import CourseError
-
-
-def write_beside(path: Path, text: str) -> None:
-    """Write a file so that, whenever the machine stops, there is the old one or the new one and never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(text.encode())
-    os.replace(part, path)
 
 
 def replace_folder(new: Path, place: Path) -> None:
@@ -42,3 +34,14 @@ def course_folder(start: Path | None = None) -> Path:
 def printable(text: str) -> str:
     """A text that somebody else wrote, without what moves a terminal's cursor or can't be written to a file."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+
+
+def replace_section(text: str, name: str, lines: Sequence[str], *, page: str) -> str:
+    """The text of a page with these lines between its lines `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+
+    page: how an error calls the page.  Raises CourseError if it does not have the two lines, once each and in order.
+    """
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise CourseError(f"{page} needs a line {begin} and, below it, a line {end}: what is made goes between.")
+    return "\n".join([text[: text.index(begin)] + begin, *lines, text[text.index(end) :]])

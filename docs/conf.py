@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import course_lib  # noqa: E402 (found by the line above)
-from course_tools.files import write_beside  # noqa: E402
-from course_tools.notebooks import release as release_module  # noqa: E402 (Sphinx has a setting of its name)
+from course_lib.files import atomic_write  # noqa: E402
 from course_tools.notebooks.lesson import notebook_text  # noqa: E402
+from course_tools.notebooks.release import read_release  # noqa: E402
 
-RELEASE = release_module.release(ROOT)
+RELEASE = read_release(ROOT)
 
 project = "What Are AI Art Models?"
 author = "The course's contributors"
@@ -124,7 +124,7 @@ def write_lessons(folder: Path) -> None:
         stranger.unlink()
     for path, text in pages.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_beside(path, text)
+            atomic_write(path, text)
 
 
 def plain_docstring(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:

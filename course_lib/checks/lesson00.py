@@ -10,9 +10,8 @@ THE_LESSONS_OWN = "Maine coon cat laying on runway on Mars"
 LONGEST = 200  # letters; the longest caption of the world has half as many
 
 
-@exercise
+@exercise(idea="which subject and which place were kept apart, and how does a caption say the two together?")
 def my_caption(ask: Ask, random: Generator) -> None:
-    """which subject and which place were kept apart, and how does a caption say the two together?"""
     caption = ask.answer()
     if caption is None:
         raise NotYet("Your function gives back None: no `return`?")

@@ -10,9 +10,8 @@ from .. import noise as lib
 from .verdict import Ask, Mistakes, exercise, photos_and_noise
 
 
-@exercise
+@exercise(idea="where do -1, 0 and 1 have to land between 0 and 255, and what of a value beyond them?")
 def to_screen(ask: Ask, random: Generator) -> None:
-    """where do -1, 0 and 1 have to land between 0 and 255, and what of a value beyond them?"""
     mistakes: Mistakes = {  # more than one result where a mistake may be rounded, clipped, or wrap round as bytes do
         "Values are not moved before they are scaled: -1 has to become 0.": [51, 153],
         "The range is twice too wide: 1 has to become 255.": ([306, 408], [255, 255], [50, 152]),
@@ -35,9 +34,8 @@ def to_screen(ask: Ask, random: Generator) -> None:
     ask(exact / 127.5 - 1, expect=exact.round(), mistakes=mistakes, within=1e-4)
 
 
-@exercise
+@exercise(idea="how much of the picture should be left when everything is noise?")
 def blend(ask: Ask, random: Generator) -> None:
-    """how much of the picture should be left when everything is noise?"""
     picture, noise = photos_and_noise(random, count=2)
     for amount in (0.7, 1.0, 0.0):
         wanted = lib.blend(picture, noise, amount)
@@ -53,9 +51,8 @@ def blend(ask: Ask, random: Generator) -> None:
         ask(picture, noise, amount, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how many steps lie between step 0 and step K, and what is the amount on each?")
 def ladder(ask: Ask, random: Generator) -> None:
-    """how many steps lie between step 0 and step K, and what is the amount on each?"""
     picture, noise = photos_and_noise(random, count=1)
     rungs = partial(lib.blend, picture, noise)
     for steps in (4, 1):
@@ -72,9 +69,8 @@ def ladder(ask: Ask, random: Generator) -> None:
         ask(picture, noise, steps, expect=rungs(k), mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="what is 1 for a picture beside itself, about 0 for noise, and does not change with brightness?")
 def neighbours(ask: Ask, random: Generator) -> None:
-    """what is 1 for a picture beside itself, about 0 for noise, and does not change with brightness?"""
     picture, noise = photos_and_noise(random, count=2, size=48)
     # Each row is unlike the one below, and the first column unlike the last, so that mixing them up shows.
     picture = 1 + 2 * picture[..., torch.randperm(48, generator=random), :]
@@ -97,9 +93,8 @@ def neighbours(ask: Ask, random: Generator) -> None:
         ask(image, expect=wanted, mistakes=mistakes, within=0.004)  # so that mean and spread of the whole serve, too
 
 
-@exercise
+@exercise(idea="the peak is the whole range, from -1 to 1; what is divided by what, and what is squared?")
 def psnr(ask: Ask, random: Generator) -> None:
-    """the peak is the whole range, from -1 to 1; what is divided by what, and what is squared?"""
     truth, noise = photos_and_noise(random, count=1)
     for far in (0.05 + 0.3 * torch.rand(2, generator=random)).tolist():
         error, mean = float(((far * noise) ** 2).mean()), float((far * noise).abs().mean())

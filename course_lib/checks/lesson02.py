@@ -7,9 +7,8 @@ from ..noise import blend
 from .verdict import Ask, Mistakes, exercise, photos_and_noise
 
 
-@exercise
+@exercise(idea="which of the two has more noise, and how much has step k of K?")
 def training_pair(ask: Ask, random: Generator) -> None:
-    """which of the two has more noise, and how much has step k of K?"""
     picture, noise = photos_and_noise(random, count=1)
     for step, steps in ((2, 10), (1, 4), (6, 7)):
         ks = torch.tensor([step + 1, step])
@@ -26,9 +25,8 @@ def training_pair(ask: Ask, random: Generator) -> None:
         ask(picture, noise, step, steps, expect=pair, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="noisy = (1 - amount) picture + amount noise: which of these do you know?")
 def picture_from_noise(ask: Ask, random: Generator) -> None:
-    """noisy = (1 - amount) picture + amount noise: which of these do you know?"""
     picture, noise = photos_and_noise(random, count=2)
     for amount in (0.25, 0.5, 0.9):
         noisy, share = blend(picture, noise, amount), amount * noise
@@ -43,9 +41,8 @@ def picture_from_noise(ask: Ask, random: Generator) -> None:
         ask(noisy, noise, amount, expect=picture, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="the part of the picture that is not the guess: what share of it is left after the step?")
 def step_back(ask: Ask, random: Generator) -> None:
-    """the part of the picture that is not the guess: what share of it is left after the step?"""
     pictures, noise = photos_and_noise(random, count=2)
     for amount, after in ((0.8, 0.6), (1.0, 0.5), (0.3, 0.0)):
         noisy, guess = blend(pictures[:1], noise[:1], amount), pictures[1:]
@@ -62,9 +59,8 @@ def step_back(ask: Ask, random: Generator) -> None:
         ask(noisy, guess, amount, after, expect=guess + kept * rest, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="at which amount does the walk start, at which does it end, and what does each step keep?")
 def walk_back(ask: Ask, random: Generator) -> None:
-    """at which amount does the walk start, at which does it end, and what does each step keep?"""
     known, noises = photos_and_noise(random, count=4, size=16)
 
     def walk(guesses: Tensor, kept: Tensor) -> Tensor:
@@ -90,9 +86,8 @@ def walk_back(ask: Ask, random: Generator) -> None:
         ask(noises[:1], list(guesses.split(1)), expect=right, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how likely is each photo, given how far the noisy one lies from where that photo would be?")
 def ideal_guess(ask: Ask, random: Generator) -> None:
-    """how likely is each photo, given how far the noisy one lies from where that photo would be?"""
     known, noise = photos_and_noise(random, count=3, size=4)
     known *= 0.5  # pictures so small and faint that exp() gives numbers between 0 and 1, not one or the other
 
@@ -115,9 +110,10 @@ def ideal_guess(ask: Ask, random: Generator) -> None:
         ask(noisy, amount, known[:count], expect=wanted, mistakes=mistakes, within=1e-4)
 
 
-@exercise
+@exercise(
+    idea="of all the photos, which differs least from the picture, all its numbers taken together, and by how much?"
+)
 def nearest_photo(ask: Ask, random: Generator) -> None:
-    """of all the photos, which differs least from the picture, all its numbers taken together, and by how much?"""
     for count in (4, 3, 5):
         photos, noise = photos_and_noise(random, count=count, size=16)
         photos += 0.2 * torch.randperm(count, generator=random)[:, None, None, None]
@@ -149,9 +145,10 @@ def nearest_photo(ask: Ask, random: Generator) -> None:
         ask(picture, photos, expect=right, mistakes=mistakes, within=1e-4)
 
 
-@exercise
+@exercise(
+    idea="what does the ideal denoiser say at each stop of the walk, and what share of the rest is left after the step?"
+)
 def ideal_walk(ask: Ask, random: Generator) -> None:
-    """what does the ideal denoiser say at each stop of the walk, and what share of the rest is left after the step?"""
     patches, noises = photos_and_noise(random, count=4, size=4)
     noise, apart = noises[:1], noises[1:] / noises[1:].flatten(1).norm(dim=1)[:, None, None, None]
     known = patches[0] + 0.5 * apart  # so much alike that the last guess, too, is a mean of several

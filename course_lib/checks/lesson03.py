@@ -10,9 +10,11 @@ from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noi
 OUT_OF_REACH = "Far away exp gives 0, and 0/0 is no chance: take the smallest of the squares off all of them first."
 
 
-@exercise
+@exercise(
+    idea="a sensor's pixel gathers all the light that falls on it: "
+    "which pixels of the picture fall on one of the photo?"
+)
 def shrink(ask: Ask, random: Generator) -> None:
-    """a sensor's pixel gathers all the light that falls on it: which pixels of the picture fall on one of the photo?"""
     for count, factor in ((2, 4), (1, 2), (3, 6)):
         pictures, noise = photos_and_noise(random, count=count)
         pictures = (0.7 * pictures + 0.1 * noise)[..., :12, :]  # 12 x 24: not square
@@ -49,9 +51,8 @@ def shrink(ask: Ask, random: Generator) -> None:
         ask(pictures, factor, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="which single picture has the smallest squared differences to all answers, pixel by pixel?")
 def mean_answer(ask: Ask, random: Generator) -> None:
-    """which single picture has the smallest squared differences to all answers, pixel by pixel?"""
     for count in (7, 4, 12):
         answers, noise = photos_and_noise(random, count=count, size=24)
         answers = (answers + 0.4 * noise)[..., :8, :]
@@ -86,9 +87,8 @@ def mean_answer(ask: Ask, random: Generator) -> None:
         ask(answers, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how probable is the noise that each plate would need to become this photo?")
 def weigh(ask: Ask, random: Generator) -> None:
-    """how probable is the noise that each plate would need to become this photo?"""
     for count, pixels, sigma, far in ((6, 5, 0.6, 0.0), (9, 12, 0.3, 0.0), (5, 40, 0.25, 3.0)):
         plates = 0.4 * torch.randn((count, pixels), generator=random)
         # The plates differ from each other in few pixels, and in the last question the photo is far from all of them.
@@ -133,9 +133,8 @@ def weigh(ask: Ask, random: Generator) -> None:
         ask.compare(given, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how many yes-or-no questions would you have to ask, on average, to know the plate for certain?")
 def open_bits(ask: Ask, random: Generator) -> None:
-    """how many yes-or-no questions would you have to ask, on average, to know the plate for certain?"""
     for chances in (
         torch.tensor([0.5, 0.25, 0.125, 0.125]),
         random_chances(9, random),
@@ -168,9 +167,8 @@ def open_bits(ask: Ask, random: Generator) -> None:
         ask.compare(given, expect=bits, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="what would somebody answer to each photo who knows all the chances, and how often would that be right?")
 def best_possible(ask: Ask, random: Generator) -> None:
-    """what would somebody answer to each photo who knows all the chances, and how often would that be right?"""
     for photos, plates in ((4, 6), (7, 3), (5, 12)):
         chances = torch.stack([random_chances(plates, random) for _ in range(photos)])
         best = chances.max(dim=1).values

@@ -8,9 +8,8 @@ from ..words import bind
 from .verdict import Ask, Mistakes, exercise
 
 
-@exercise
+@exercise(idea="two vectors that point the same way have cosine 1, however long they are: what has to be divided out?")
 def cosine(ask: Ask, random: Generator) -> None:
-    """two vectors that point the same way have cosine 1, however long they are: what has to be divided out?"""
     for size in (2, 3, 64):
         axes, share = torch.linalg.qr(torch.randn((size, 2), generator=random)).Q.T, torch.rand(1, generator=random)
         one, both = 3 * axes[0], 2 * (axes[0] + (0.6 + share) * axes[1])
@@ -31,9 +30,8 @@ def cosine(ask: Ask, random: Generator) -> None:
             ask(one, other, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="which row is most like the sum, and which three rows are no answers?")
 def solve(ask: Ask, random: Generator) -> None:
-    """which row is most like the sum, and which three rows are no answers?"""
     for count in (12, 16, 30):
         vectors, (start, minus, plus, answer) = puzzle(random, count=count)
         a, b, c = vectors[[start, minus, plus]]
@@ -76,9 +74,8 @@ def puzzle(random: Generator, *, count: int) -> tuple[Tensor, list[int]]:
     return rows[order], order.argsort()[:4].tolist()
 
 
-@exercise
+@exercise(idea="for how many questions, out of how many, is the first answer the one on the list?")
 def share_right(ask: Ask, random: Generator) -> None:
-    """for how many questions, out of how many, is the first answer the one on the list?"""
     vectors = normalize(torch.randn((40, 12), generator=random), dim=1)
     rows = torch.stack([torch.randperm(40, generator=random)[:3] for _ in range(1000)])  # start, minus, plus
     start, minus, plus = vectors[rows].unbind(1)
@@ -111,9 +108,8 @@ def share_right(ask: Ask, random: Generator) -> None:
         ask(vectors, questions, expect=share, mistakes=mistakes, within=1e-4)
 
 
-@exercise
+@exercise(idea="which two numbers belong together, and by which angle does each pair turn?")
 def turn(ask: Ask, random: Generator) -> None:
-    """which two numbers belong together, and by which angle does each pair turn?"""
     for size, offset in ((8, 3), (4, 5), (64, 9)):
         vector = torch.randn(size, generator=random) + 0.2
         pace = torch.linspace(1.4, 0.2, size // 2) + 0.1 * torch.rand(size // 2, generator=random)
@@ -161,9 +157,8 @@ def turn(ask: Ask, random: Generator) -> None:
         ask(vector, offset, pace, expect=by(angle), mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="where does the first word stand, where the next, and what happens to them all in the end?")
 def add_up(ask: Ask, random: Generator) -> None:
-    """where does the first word stand, where the next, and what happens to them all in the end?"""
     for count, offset in ((3, 4), (2, 7), (6, 1)):
         vectors = normalize(torch.randn((count, 16), generator=random), dim=1)
         places = torch.arange(offset, offset + count)
@@ -190,9 +185,8 @@ def add_up(ask: Ask, random: Generator) -> None:
         ask(vectors, offset, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="what has to go, what has to come, and where do both of them stand?")
 def swap(ask: Ask, random: Generator) -> None:
-    """what has to go, what has to come, and where do both of them stand?"""
     for before, old_count, new_count in ((6, 7, 2), (0, 3, 1), (4, 2, 2)):
         words = normalize(torch.randn((before + old_count + new_count, 16), generator=random), dim=1)
         rest, old, new = words.split([before, old_count, new_count])

@@ -13,9 +13,8 @@ from ..world import FACTORS
 from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
 
-@exercise
+@exercise(idea="the model has to learn to draw when nobody tells it what: what is the key that says nothing?")
 def drop_keys(ask: Ask, random: Generator) -> None:
-    """the model has to learn to draw when nobody tells it what: what is the key that says nothing?"""
     for count, size, share in ((6, 6, 2), (4, 8, 1), (5, 3, 0), (3, 7, 3)):
         keys = torch.randn((count, size), generator=random) + 0.1
         dropped = torch.randperm(count, generator=random) < share
@@ -44,9 +43,8 @@ def drop_keys(ask: Ask, random: Generator) -> None:
         ask.compare(given, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="where do you start, and how far do you go towards, or past, the guess with the key?")
 def guided(ask: Ask, random: Generator) -> None:
-    """where do you start, and how far do you go towards, or past, the guess with the key?"""
     pictures, noise = photos_and_noise(random, count=4)
     told, free = (0.9 * pictures + 0.2 * noise).split(2)
     free = -0.6 * free  # unlike enough for twice the way to leave [-1, 1]
@@ -69,9 +67,8 @@ def guided(ask: Ask, random: Generator) -> None:
         ask(told, free, guidance, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="a walk goes from amount 1 down to 0: on which side of the switch does it begin?")
 def key_for(ask: Ask, random: Generator) -> None:
-    """a walk goes from amount 1 down to 0: on which side of the switch does it begin?"""
     first, second = torch.randn((2, 1, 8), generator=random)
     moved = 0.1 * torch.rand(6, generator=random)
     itself = "Compare the amount with the switch itself, not with a half or with 1 - switch."
@@ -109,9 +106,8 @@ def key_for(ask: Ask, random: Generator) -> None:
         ask(amount, first, second, switch, expect=first if early else second, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="for how many pictures is a factor right, and for how many are all of them right at once?")
 def shares_right(ask: Ask, random: Generator) -> None:
-    """for how many pictures is a factor right, and for how many are all of them right at once?"""
     shapes = {"colour": ("red", "blue", "green", "pink"), "shape": ("round", "square", "long")}
     for factors, count in ((FACTORS, 20), (shapes, 16), (FACTORS, 11)):
         named, wanted = judged(factors, random, count=count)
@@ -214,9 +210,8 @@ def in_order(given: Any, names: Sequence[str]) -> list[Tensor]:
     return [value.squeeze() for value in values if value is not None]
 
 
-@exercise
+@exercise(idea="what two numbers tell where a bell curve lies and how wide it is, and what is squared?")
 def frechet_1d(ask: Ask, random: Generator) -> None:
-    """what two numbers tell where a bell curve lies and how wide it is, and what is squared?"""
     for count, other, side in ((12, 12, 1), (30, 18, -1), (7, 9, 1)):
         far, wide, narrow = (torch.rand(3, generator=random) * 0.4 + torch.tensor([1.6, 2.4, 0.7])).tolist()
         a = wide * torch.randn(count, generator=random)

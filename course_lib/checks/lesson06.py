@@ -15,9 +15,8 @@ from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noi
 SIDES = {"left": "right", "right": "left"}
 
 
-@exercise
+@exercise(idea="which words of a caption does a mirror make untrue, and what should stand there instead?")
 def mirror(ask: Ask, random: Generator) -> None:
-    """which words of a caption does a mirror make untrue, and what should stand there instead?"""
     things = ("cat", "dog", "plane", "rocket", "lamp", "sofa", "rug")
     for _ in range(2):
         pictures, _ = photos_and_noise(random, count=4)
@@ -91,9 +90,8 @@ def told(said: list[str], captions: Sequence[str]) -> None:
     raise NotYet(f'Of the mirror image of "{captions[wrong]}" your caption says "{said[wrong]}".')
 
 
-@exercise
+@exercise(idea="whose words does the caption say, as whole words, with or without a capital and a full stop?")
 def safe(ask: Ask, random: Generator) -> None:
-    """whose words does the caption say, as whole words, with or without a capital and a full stop?"""
     breaks = {
         "flip": ["left", "right", "plate", "letters"],
         "upside down": ["over", "under", "above", "below"],
@@ -173,9 +171,8 @@ def compare_names(answers: list[set[str]], captions: Sequence[str], breaks: Mapp
                 raise NotYet(f'"{name}" takes nothing away from "{caption}": it is safe.')
 
 
-@exercise
+@exercise(idea="which pixels belong to a region, and what is the mean of each colour among them?")
 def flat(ask: Ask, random: Generator) -> None:
-    """which pixels belong to a region, and what is the mean of each colour among them?"""
     for count in (6, 2, 12):
         picture, _ = photos_and_noise(random, count=1)
         regions = cells(count, random)
@@ -229,9 +226,8 @@ def cells(count: int, random: Generator, *, side: int = 24) -> Tensor:
     return far.argmin(dim=2)
 
 
-@exercise
+@exercise(idea="at each pixel one of the windows has no edge in it: which number tells?")
 def quietest(ask: Ask, random: Generator) -> None:
-    """at each pixel one of the windows has no edge in it: which number tells?"""
     for count in (4, 4, 3):
         means, _ = photos_and_noise(random, count=count)
         spreads = torch.rand((count, 24, 24), generator=random) + 0.05
@@ -270,9 +266,8 @@ def quietest(ask: Ask, random: Generator) -> None:
         ask.compare(given, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how large is what is gone, beside what there was before?")
 def fall(ask: Ask, random: Generator) -> None:
-    """how large is what is gone, beside what there was before?"""
     for count in (3, 5, 3):
         rises = numbers(2, 1, random) == [1]  # it may also rise
         while True:

@@ -9,9 +9,8 @@ from torch import Generator, Tensor
 from .verdict import Ask, Mistakes, NotYet, exercise, numbers_of, photos_and_noise
 
 
-@exercise
+@exercise(idea="which of the three channels are warm and which cold, and over what is the mean taken?")
 def warmth(ask: Ask, random: Generator) -> None:
-    """which of the three channels are warm and which cold, and over what is the mean taken?"""
     for count in (3, 1, 5):
         pictures, noise = photos_and_noise(random, count=count)
         tints = torch.rand((count, 3, 1, 1), generator=random) - 0.5
@@ -53,9 +52,8 @@ def warmth(ask: Ask, random: Generator) -> None:
         ask(pictures, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="a voter may change their mind: whose vote counts, and how often?")
 def tally(ask: Ask, random: Generator) -> None:
-    """a voter may change their mind: whose vote counts, and how often?"""
     for voters, count in ((6, 3), (9, 4), (4, 2)):
         lines, table = cast(voters, count, random)
         names = sorted(table)
@@ -172,9 +170,8 @@ def in_order(given: Any, names: list[str]) -> list[Tensor]:
     return values
 
 
-@exercise
+@exercise(idea="which drawings of one caption score highest, and what do you call them by?")
 def keep_best(ask: Ask, random: Generator) -> None:
-    """which drawings of one caption score highest, and what do you call them by?"""
     for scenes, count, keep in ((4, 6, 2), (3, 5, 1), (5, 7, 3)):
         scores = torch.rand((scenes, count), generator=random).argsort(dim=1) * 0.1 + torch.rand(
             (scenes, 1), generator=random
@@ -223,9 +220,8 @@ def keep_best(ask: Ask, random: Generator) -> None:
         ask.compare(in_turn, expect=wanted.sort(dim=1).values, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="how many pairs are there, and does a picture make a pair with itself?")
 def mean_distance(ask: Ask, random: Generator) -> None:
-    """how many pairs are there, and does a picture make a pair with itself?"""
     for count, size in ((5, 4), (2, 3), (8, 6)):
         features = torch.randn((count, size), generator=random) * 2 + 1
         apart = torch.cdist(features.double(), features.double())
@@ -276,9 +272,8 @@ def mean_distance(ask: Ask, random: Generator) -> None:
         ask(features, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="what should come out if all weights are equal, and what if one picture has all the weight?")
 def count_left(ask: Ask, random: Generator) -> None:
-    """what should come out if all weights are equal, and what if one picture has all the weight?"""
     heavy, one = torch.rand(8, generator=random) ** 4 + 0.01, torch.zeros(5)
     one[int(torch.randint(5, (), generator=random))] = 3.0
     equal = torch.full((6,), 0.2 + float(torch.rand((), generator=random)))

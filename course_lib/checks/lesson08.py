@@ -9,9 +9,8 @@ from torch import Generator
 from .verdict import Ask, Mistakes, exercise, photos_and_noise
 
 
-@exercise
+@exercise(idea="how many pixels are there in all, and how many bits make a byte?")
 def collection_size(ask: Ask, random: Generator) -> None:
-    """how many pixels are there in all, and how many bits make a byte?"""
     for _ in range(3):
         pictures, width, height = (int(torch.randint(low, 9 * low, (), generator=random)) for low in (1000, 30, 40))
         bits = [4, 14, 26, 50][int(torch.randint(4, (), generator=random))]
@@ -40,9 +39,8 @@ def collection_size(ask: Ask, random: Generator) -> None:
         ask(pictures, width, height, bits, expect=wanted, mistakes=mistakes, within=1e-6)
 
 
-@exercise
+@exercise(idea="how many different numbers are there with 1 bit, with 2, with 3, and is that enough?")
 def number_bits(ask: Ask, random: Generator) -> None:
-    """how many different numbers are there with 1 bit, with 2, with 3, and is that enough?"""
     power = int(torch.randint(3, 30, (), generator=random))
     between = int(torch.randint(2**power + 2, 2 ** (power + 1), (), generator=random))
     for count in (between, 2**power, 2**power + 1, 2**power - 1, 1, 2, 5):
@@ -74,9 +72,8 @@ def number_bits(ask: Ask, random: Generator) -> None:
         ask(count, expect=wanted, mistakes=without(told, wanted))
 
 
-@exercise
+@exercise(idea="of all known pictures which one counts, and over what is the mean taken?")
 def to_nearest(ask: Ask, random: Generator) -> None:
-    """of all known pictures which one counts, and over what is the mean taken?"""
     for count, others in ((3, 5), (1, 2), (5, 4)):
         known, noise = photos_and_noise(random, count=others, size=24)
         known = 0.6 * known + 0.3 * noise
@@ -110,9 +107,8 @@ def to_nearest(ask: Ask, random: Generator) -> None:
         ask(drawings, known, expect=wanted, mistakes=without(told, wanted))
 
 
-@exercise
+@exercise(idea="which of the two distances is small for a copy, and what is it compared with?")
 def is_copy(ask: Ask, random: Generator) -> None:
-    """which of the two distances is small for a copy, and what is it compared with?"""
     for count, share in ((12, 0.5), (9, 0.25), (14, 0.75)):
         to_fresh = 0.25 + (torch.rand(count, generator=random) * 8).round() / 8
         parts = torch.tensor([0.0, 0.5, 0.9, 1.0, 1.1, 1.25, 1 / share, 1.1 / share, 2.5 / share])
@@ -148,9 +144,8 @@ def is_copy(ask: Ask, random: Generator) -> None:
         ask(to_known, to_fresh, share, expect=wanted, mistakes=without(told, wanted))
 
 
-@exercise
+@exercise(idea="how many other pictures share the copies that are not of the repeated one?")
 def times_as_often(ask: Ask, random: Generator) -> None:
-    """how many other pictures share the copies that are not of the repeated one?"""
     for count, drawings in ((10, 60), (40, 120), (6, 50)):
         repeated = int(torch.randint(count - 1, (), generator=random))
         copy_of = torch.randint(-1, count, (drawings,), generator=random)
@@ -198,9 +193,8 @@ def times_as_often(ask: Ask, random: Generator) -> None:
         ask(copy_of.tolist(), repeated, count, expect=wanted, mistakes=without(told, wanted))
 
 
-@exercise
+@exercise(idea="in a table of all distances, where are the pairs from the same noise, and which are the others?")
 def pair_distances(ask: Ask, random: Generator) -> None:
-    """in a table of all distances, where are the pairs from the same noise, and which are the others?"""
     for count in (4, 2, 5):
         photos, noise = photos_and_noise(random, count=count, size=24)
         first = 0.5 * photos + 0.4 * noise

@@ -9,9 +9,8 @@ from .. import inside
 from .verdict import Ask, Mistakes, exercise, photos_and_noise
 
 
-@exercise
+@exercise(idea="how many pairs of in and out does a layer have, how many places in its window, and how many biases?")
 def count_parameters(ask: Ask, random: Generator) -> None:
-    """how many pairs of in and out does a layer have, how many places in its window, and how many biases?"""
     linear, convolution, *mixed = (some_layer(kind, random) for kind in ("linear", *["convolution"] * 3, "linear"))
     for layers in ([linear], [convolution], [*mixed, linear, convolution]):
         sizes = [(layer["from"], layer["to"], layer.get("side", 1)) for layer in layers]
@@ -64,9 +63,8 @@ def some_layer(kind: str, random: Generator) -> dict[str, Any]:
     return layer | {"side": 3 + 2 * int(torch.randint(2, (), generator=random))} if kind == "convolution" else layer
 
 
-@exercise
+@exercise(idea="how many numbers has the picture, and how many has the latent?")
 def times_fewer(ask: Ask, random: Generator) -> None:
-    """how many numbers has the picture, and how many has the latent?"""
     for _ in range(4):
         fold = 2 ** int(torch.randint(1, 5, (), generator=random))
         channels = 4 + int(torch.randint(16, (), generator=random))
@@ -93,9 +91,10 @@ def times_fewer(ask: Ask, random: Generator) -> None:
         ask([high, wide], fold, channels, expect=wanted, mistakes=unlike(told, wanted), within=1e-4)
 
 
-@exercise
+@exercise(
+    idea="how many parts of noise are there to one of picture on the rung, and at which amount are there as many?"
+)
 def amount_for(ask: Ask, random: Generator) -> None:
-    """how many parts of noise are there to one of picture on the rung, and at which amount are there as many?"""
     for count in (6, 1, 9):
         alpha = 0.03 + 0.9 * torch.rand(count, generator=random)
         alpha = torch.where((alpha - 0.5).abs() < 0.05, alpha + 0.12, alpha)  # in the middle many mistakes are none
@@ -127,9 +126,8 @@ def amount_for(ask: Ask, random: Generator) -> None:
         ask(alpha, expect=wanted, mistakes=mistakes)
 
 
-@exercise
+@exercise(idea="which clean picture goes with this noise, and in which parts does the next rung hold the two?")
 def ddim_step(ask: Ask, random: Generator) -> None:
-    """which clean picture goes with this noise, and in which parts does the next rung hold the two?"""
     for alpha, after in ((0.2, 0.35), (0.6, 0.8), (0.1, 0.9)):
         pictures, noise = photos_and_noise(random, count=2)
         alpha, after = (value + 0.05 * float(torch.rand((), generator=random)) for value in (alpha, after))

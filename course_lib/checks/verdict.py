@@ -91,29 +91,35 @@ class Ask:
             raise NotYet(f"Your function stopped with {traceback.format_exception_only(error)[-1].strip()}") from None
 
 
-def exercise(body: Callable[[Ask, Generator], None]) -> Callable[..., Verdict]:
-    """Make a check of a function that asks; its docstring is the idea that a reader who is not right should look at.
+def exercise(*, idea: str) -> Callable[[Callable[[Ask, Generator], None]], Callable[..., Verdict]]:
+    """Make a check of a function that asks.  idea: the question that a reader who is not right should think about.
 
     A check takes the reader's function and a seed: 0 in the lesson, others in hidden tests, so memorised answers fail.
     """
 
-    def check(function: Callable[..., Any], *, seed: int = 0) -> Verdict:
-        ask = Ask(function)
-        try:
-            body(ask, torch.Generator().manual_seed(seed))
-            verdict = Verdict(True, f"Passed: {body.__name__}.")
-        except NotImplementedError:
-            hint = {"What it should draw": ask.expected} if ask.expected.ndim == 4 else {}
-            verdict = Verdict(False, f"Not tried yet: {body.__name__}.", sides=hint)
-        except NotYet as wrong:
-            verdict = Verdict(False, f"Not yet. {wrong.args[0]}", str(body.__doc__), *wrong.args[1:])
-        if os.environ.get("NBGRADER_EXECUTION") and not verdict.passed:
-            raise AssertionError(repr(verdict))  # how nbgrader learns of it
-        return verdict
+    def make(body: Callable[[Ask, Generator], None]) -> Callable[..., Verdict]:
+        def check(function: Callable[..., Any], *, seed: int = 0) -> Verdict:
+            verdict = _judged(body, Ask(function), seed, idea)
+            if os.environ.get("NBGRADER_EXECUTION") and not verdict.passed:
+                raise AssertionError(repr(verdict))  # how nbgrader learns of it
+            return verdict
 
-    check.__name__ = check.__qualname__ = body.__name__
-    check.__doc__ = f"Check the reader's `{body.__name__}`, and say what is right or wrong."
-    return check
+        check.__name__ = check.__qualname__ = body.__name__
+        check.__doc__ = f"Check the reader's `{body.__name__}`, and say what is right or wrong."
+        return check
+
+    return make
+
+
+def _judged(body: Callable[[Ask, Generator], None], ask: Ask, seed: int, idea: str) -> Verdict:
+    try:
+        body(ask, torch.Generator().manual_seed(seed))
+    except NotImplementedError:
+        hint = {"What it should draw": ask.expected} if ask.expected.ndim == 4 else {}
+        return Verdict(False, f"Not tried yet: {body.__name__}.", sides=hint)
+    except NotYet as wrong:
+        return Verdict(False, f"Not yet. {wrong.args[0]}", idea, *wrong.args[1:])
+    return Verdict(True, f"Passed: {body.__name__}.")
 
 
 def photos_and_noise(random: Generator, *, count: int, size: int = 24) -> tuple[Tensor, Tensor]:

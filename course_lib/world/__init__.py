@@ -15,4 +15,5 @@ from .scenes import (
     parse,
     scenes,
     seen_scenes,
+    small_library,
 )

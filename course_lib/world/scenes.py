@@ -99,6 +99,12 @@ def held_out_scenes() -> list[Scene]:
     return [scene for scene in scenes() if scene.held_out]
 
 
+def small_library() -> list[Scene]:
+    """Four subjects, each in two places: eight scenes for the small experiments of lessons 5 and 6."""
+    what = ("Maine coon cat laying on", "black cat sitting on", "dog standing on", "plane parked on")
+    return [parse(f"{subject} {place}") for subject in what for place in ("grass", "white sofa")]
+
+
 def parse(caption: str) -> Scene:
     """The scene that a caption describes; capitals, articles and the full stop don't matter.
 

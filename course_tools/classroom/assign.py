@@ -17,10 +17,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_tools.classroom.leaks import find_leaks, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds
-from course_tools.files import replace_folder, write_beside
+from course_tools.files import replace_folder
 from course_tools.notebooks.lesson import ANSWER, STUB, Lesson, notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import Rendered, link_solved, render
 from course_tools.notebooks.source import choose
 
@@ -79,7 +81,7 @@ def assign(
     Raises CourseError for what is unknown, for points that can't change any more, and if a release would hold a
     solution or a hidden test; then it is not released.
     """
-    lessons = render(root)
+    lessons = render(Project.read(root))
     names = [rendered.lesson for rendered in lessons]
     chosen = {lesson.name for lesson in choose(names, wanted)}
     given = {lesson.name for lesson in choose(names, solutions)} if solutions else set()
@@ -97,7 +99,7 @@ def assign(
     for name, notebook in marked.items():
         _check_submissions(name, notebook, course)
     if not (course / "nbgrader_config.py").exists():
-        write_beside(course / "nbgrader_config.py", CONFIG)
+        atomic_write(course / "nbgrader_config.py", CONFIG)
     for rendered in lessons:
         if (name := rendered.lesson.name) in chosen:
             yield _release(rendered, marked[name], course, give=name in given)
@@ -183,14 +185,14 @@ def _release(rendered: Rendered, marked: NotebookNode, course: Path, *, give: bo
     name = rendered.lesson.name
     if give:
         link_solved(marked, name)
-    write_beside(course / "source" / name / f"{name}.ipynb", notebook_text(marked))
+    atomic_write(course / "source" / name / f"{name}.ipynb", notebook_text(marked))
     part = course / ".released"
     shutil.rmtree(part, ignore_errors=True)
     _generate(course, name, part.name)
     if leaks := find_leaks(part / name, secrets_of(marked, rendered.blank)):
         raise CourseError(f"{name} is not released: {leaks[0]}.")
     if give:
-        write_beside(part / name / "solutions" / f"{name}.ipynb", notebook_text(rendered.solved))
+        atomic_write(part / name / "solutions" / f"{name}.ipynb", notebook_text(rendered.solved))
     place = course / "release" / name
     replace_folder(part / name, place)
     shutil.rmtree(part, ignore_errors=True)

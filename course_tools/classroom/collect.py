@@ -19,8 +19,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_tools.classroom.repair import Repaired, repair
-from course_tools.files import printable, replace_folder, write_beside
+from course_tools.files import printable, replace_folder
 from course_tools.notebooks.lesson import notebook_text
 
 LARGEST_FILE = 150_000_000  # bytes of a notebook or a student's zip; one with 100 MB of outputs goes through
@@ -32,9 +33,8 @@ REPORT = "collect-report"
 _MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 # Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb", always a file, never in a folder of the student's.
 _CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
-_AGAIN = re.compile(
-    r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I
-)  # "Copy of x", "x (1)", "x-Copy1", "x-1"
+# A copy of a file: "Copy of x", "x (1)", "x-Copy1", "x-1".
+_AGAIN = re.compile(r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I)
 _JUNK = re.compile(r"__MACOSX|\.DS_Store|\._.*|\.ipynb_checkpoints|Thumbs\.db|desktop\.ini")
 
 
@@ -128,8 +128,8 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
         rows += _collect_student(student, theirs, course, releases)
     rows.sort(key=lambda row: (row.student, row.file))
     collected = Collected(rows)
-    write_beside(course / f"{REPORT}.txt", str(collected))
-    write_beside(course / f"{REPORT}.csv", collected.as_csv())
+    atomic_write(course / f"{REPORT}.txt", str(collected))
+    atomic_write(course / f"{REPORT}.csv", collected.as_csv())
     return collected
 
 
@@ -196,8 +196,8 @@ def _lay_out(place: Path, repaired: Repaired, time: float) -> str:
     part = place.with_name(f".{place.name}.part")  # nbgrader does not see names with a dot
     shutil.rmtree(part, ignore_errors=True)
     when = datetime.fromtimestamp(time, UTC) if time else datetime.now(UTC)
-    write_beside(part / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S UTC\n"))  # nbgrader's own file
-    write_beside(part / notebook.name, text)
+    atomic_write(part / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S UTC\n"))  # nbgrader's own file
+    atomic_write(part / notebook.name, text)
     replace_folder(part, place)
     return "laid out anew" if there else "laid out"
 
@@ -207,10 +207,7 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
     safe = re.sub(r"[^\w. ()-]", "_", unicodedata.normalize("NFC", name))[-80:]
     path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}-{safe}"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(data)
-        os.replace(part, path)
+        atomic_write(path, data)
 
 
 def _attempt(stem: str) -> int:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_tools.classroom.feedback import Finding, harmless
 from course_tools.classroom.gradebook import Course, Work
 from course_tools.classroom.report import as_csv, draw, summary
 from course_tools.classroom.sandbox import Sandbox, missing
-from course_tools.files import printable, write_beside
+from course_tools.files import printable
 
 UNSAFE = (
     "With --no-sandbox the submissions run as you, on this machine: they can read, change and delete your files, the "
@@ -71,7 +72,7 @@ def grade(
         say(f"{number}/{len(waiting)} {printable(work.student)} {work.lesson}: {points}, {seconds:.1f} s")
     course.write_feedback(found, say)
     rows = course.rows(found)
-    write_beside(course.root / "grades.csv", as_csv(rows))
+    atomic_write(course.root / "grades.csv", as_csv(rows))
     failed = course.most_failed(found)
     for line in summary(rows, failed):
         say(line)

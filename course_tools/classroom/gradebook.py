@@ -16,10 +16,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
 from course_tools.classroom.feedback import TOGETHER, Finding, shown
 from course_tools.classroom.sandbox import Limits
 from course_tools.classroom.submission import cells_of, hidden_seeds
-from course_tools.files import write_beside
 from course_tools.notebooks.lesson import notebook_text
 
 
@@ -86,7 +86,7 @@ class Course:
         """The limits of this class, in a file that an instructor may change."""
         path = self.root / "grading.json"
         if not path.exists():
-            write_beside(path, json.dumps(asdict(Limits()), indent=1) + "\n")
+            atomic_write(path, json.dumps(asdict(Limits()), indent=1) + "\n")
         try:
             return Limits(**{name: int(most) for name, most in json.loads(path.read_text(encoding="utf-8")).items()})
         except (ValueError, TypeError, AttributeError):
@@ -143,7 +143,7 @@ class Course:
         return state if isinstance(state, dict) else {}
 
     def keep(self, student: str, lesson: str, state: dict[str, Any]) -> None:
-        write_beside(self._kept(student, lesson), json.dumps(state, indent=1) + "\n")
+        atomic_write(self._kept(student, lesson), json.dumps(state, indent=1) + "\n")
 
     def enter(self, student: str, lesson: str, state: dict[str, Any]) -> None:
         """Enter into the gradebook what was found; twice is as once."""
@@ -181,10 +181,10 @@ class Course:
         """Write what formgrader and feedback show; returns the names of the answers for a person that were written."""
         notebook, answers = shown(self.released[lesson], cells_of(self.path(student, lesson)), findings)
         folder = self.root / self.directory.autograded_directory / student / lesson
-        write_beside(folder / f"{lesson}.ipynb", notebook_text(notebook))
+        atomic_write(folder / f"{lesson}.ipynb", notebook_text(notebook))
         stamp = self.path(student, lesson).parent / "timestamp.txt"
         if stamp.is_file() and not stamp.is_symlink():
-            write_beside(folder / "timestamp.txt", stamp.read_text(encoding="utf-8", errors="replace")[:100])
+            atomic_write(folder / "timestamp.txt", stamp.read_text(encoding="utf-8", errors="replace")[:100])
         return answers
 
     # --- What comes of it

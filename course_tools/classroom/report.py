@@ -2,10 +2,11 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from course_lib.files import atomic_write
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -49,6 +50,6 @@ def draw(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int
     some = failed[:12][::-1]
     right.barh([name for _, name, *_ in some], [100 * count / total for _, _, count, total, _ in some], color="#D55E00")
     right.set(xlabel="submissions that failed it, %", xlim=(0, 100))
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=120)
-    os.replace(part, path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    atomic_write(path, picture.getvalue())

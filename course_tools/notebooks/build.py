@@ -1,14 +1,13 @@
 """Writes what the sources make: both notebooks of each lesson, README's table, the tables of the guides."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from course_tools.files import write_beside
-from course_tools.notebooks.lesson import Lesson, label_of, notebook_text
-from course_tools.notebooks.pages import guide_pages, with_lines
-from course_tools.notebooks.release import Release, release
-from course_tools.notebooks.render import BADGES, code_cells, read_timings, render
+from course_lib.files import atomic_write
+from course_tools.files import replace_section
+from course_tools.notebooks.lesson import notebook_text
+from course_tools.notebooks.pages import guide_pages
+from course_tools.notebooks.project import Project
+from course_tools.notebooks.render import BADGES, code_cells, render
 
 # What README says of Colab, before and after the course is published.
 _OPENING = """\
@@ -22,57 +21,57 @@ Colab has as it is. A changed copy of the course goes there as a wheel: run `mak
 file from `dist/` into Colab's file pane, and run all."""
 
 
-def build(root: Path, *, check: bool = False) -> list[str]:
-    """Make the notebooks, README's table and the instructor's tables of the course in the folder `root`.
+def build(project: Project, *, check: bool = False) -> list[str]:
+    """Make the notebooks, README's table and the instructor's tables of a course.
 
     Returns a sentence for each file written and for each solved notebook that has to be run again; with `check`
     writes nothing and returns a sentence for each file that is not what the sources make.
-    Raises AuthorError, or VerifyError if blank and solved notebooks disagree; then nothing is written.
+    Raises VerifyError if blank and solved notebooks disagree, CourseError for a page without its marks; then nothing is
+    written.
     """
     files: dict[Path, str] = {}
     notes: list[str] = []
-    lessons = []
-    for rendered in render(root):
+    for rendered in render(project):
         lesson = rendered.lesson
-        lessons.append(lesson)
         if not any(cell.execution_count for cell in code_cells(rendered.solved)):
-            notes.append(f"{label_of(lesson.solved, root)}: nobody has run this code; run `course run {lesson.name}`.")
+            notes.append(f"{project.label(lesson.solved)}: nobody has run this code; run `course run {lesson.name}`.")
         files[lesson.blank] = notebook_text(rendered.blank)
         files[lesson.solved] = notebook_text(rendered.solved)
-    timings = read_timings(root / "docs/timings.json")
-    files[root / "README.md"] = _read_me(root, lessons, timings, release(root))
-    files |= guide_pages(root, lessons)
+    files[project.root / "README.md"] = _read_me(project)
+    files |= guide_pages(project)
     changed = [path for path, text in files.items() if not path.exists() or path.read_bytes() != text.encode()]
-    names = {lesson.name for lesson in lessons}
+    names = {lesson.name for lesson in project.lessons}
     strangers = [
-        f"{label_of(path, root)}: no source makes this notebook; delete it, or give it one in notebooks/source."
-        for folder in (root / "notebooks", root / "notebooks/solutions")
+        f"{project.label(path)}: no source makes this notebook; delete it, or give it one in notebooks/source."
+        for folder in (project.root / "notebooks", project.root / "notebooks/solutions")
         for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
         if path.stem not in names and "-" not in path.stem  # JupyterLab names a reader's copy 01_noise-Copy1.ipynb
     ]
     if check:
-        return [f"{label_of(path, root)}: stale; run `course build`." for path in changed] + strangers
+        return [f"{project.label(path)}: stale; run `course build`." for path in changed] + strangers
     for path in changed:
-        write_beside(path, files[path])
-    return [f"{label_of(path, root)}: written." for path in changed] + notes + strangers
+        atomic_write(path, files[path])
+    return [f"{project.label(path)}: written." for path in changed] + notes + strangers
 
 
-def _read_me(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], released: Release | None) -> str:
+def _read_me(project: Project) -> str:
     """README with what stands between its markers made anew: the way into Colab, and the table of lessons."""
-    path = root / "README.md"
+    path = project.root / "README.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    binder = released and released.binder(label_of(lessons[0].blank, root))
-    opening = _OPENING_RELEASED.format(binder=binder) if released else _OPENING
-    text = with_lines(text, path.name, "colab", [opening])
-    return with_lines(text, path.name, "lessons", _table(root, lessons, timings, released))
+    opening = _OPENING
+    if project.release:
+        opening = _OPENING_RELEASED.format(binder=project.release.binder(project.label(project.lessons[0].blank)))
+    text = replace_section(text, "colab", [opening], page=path.name)
+    return replace_section(text, "lessons", _table(project), page=path.name)
 
 
-def _table(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], released: Release | None) -> list[str]:
+def _table(project: Project) -> list[str]:
+    released, timings = project.release, project.timings
     rows = [
         "| Lesson | What you do | Minutes | Exercises | Seconds to run | Peak memory |" + " Open |" * bool(released),
         "| --- | --- | ---: | ---: | ---: | ---: |" + " --- |" * bool(released),
     ]
-    for lesson in lessons:
+    for lesson in project.lessons:
         links = (
             f"[{lesson.number}. {lesson.title}](notebooks/{lesson.name}.ipynb) "
             f"([solved](notebooks/solutions/{lesson.name}.ipynb))"
@@ -81,7 +80,7 @@ def _table(root: Path, lessons: Sequence[Lesson], timings: Mapping[str, Any], re
         run = (f"{timing['seconds']:.0f}", f"{timing['peak_memory_mb']:.0f} MB") if timing else ("not run yet", "")
         row = [links, lesson.summary.strip(), str(lesson.minutes), str(len(lesson.exercises)), *run]
         if released:
-            notebook = label_of(lesson.blank, root)
+            notebook = project.label(lesson.blank)
             places = {"Colab": released.colab(notebook), "Binder": released.binder(notebook)}
             badges = (
                 f"[![Open lesson {lesson.number} in {place}]({BADGES.format(place.lower())})]({address})"

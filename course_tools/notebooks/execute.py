@@ -24,11 +24,12 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from course_lib.errors import CourseError
-from course_tools.files import write_beside
+from course_lib.files import atomic_write
 from course_tools.notebooks.build import build
 from course_tools.notebooks.lesson import Lesson, notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import copy_outputs
-from course_tools.notebooks.source import choose, lessons
+from course_tools.notebooks.source import choose
 
 CELL_SECONDS = 600  # a cell that takes longer hangs
 
@@ -77,14 +78,14 @@ def run(root: Path, wanted: Sequence[str] = ()) -> bool:
     A lesson that fails is said in one sentence and keeps what was stored before.
     Returns whether all ran, within the limits.  Raises CourseError for an unknown lesson or what the build finds.
     """
-    there = lessons(root)
-    chosen = choose(there, wanted)
+    project = Project.read(root)
+    chosen = choose(project.lessons, wanted)
     # The build drops outputs whose code has changed; a lesson that then does not run gets its old file back.
     unfinished = {lesson.solved: lesson.solved.read_text("utf-8") for lesson in chosen if lesson.solved.exists()}
     width = max(len(lesson.name) for lesson in chosen)
     good = True
     try:
-        build(root)
+        build(project)
         print(f"{'lesson':{width}}  seconds  first picture     memory    stored", flush=True)
         for lesson in chosen:
             try:
@@ -95,14 +96,14 @@ def run(root: Path, wanted: Sequence[str] = ()) -> bool:
                 good = False
                 continue
             unfinished.pop(lesson.solved, None)
-            _store_timing(root, lesson, timing, there)
+            _store_timing(project, lesson, timing)
             print(_row(lesson.name, width, timing), flush=True)
             good = good and not timing.over
-        for line in build(root):  # README and the lessons tell the times
+        for line in build(Project.read(root)):  # README and the lessons tell the new times
             print(line)
     finally:
         for path, text in unfinished.items():
-            write_beside(path, text)
+            atomic_write(path, text)
     return good
 
 
@@ -139,7 +140,7 @@ def run_lesson(lesson: Lesson, images: Path) -> Timing:
     text = notebook_text(built)
     for name, (ending, data) in pictures.items():
         store_picture(images / f"{name}.{ending}", data)
-    write_beside(lesson.solved, text)
+    atomic_write(lesson.solved, text)
     first = None if client.first_picture is None else client.first_picture - start
     return Timing(seconds, first, peak[0] / 1e6, len(text.encode()) / 1e6)
 
@@ -251,25 +252,22 @@ def named_pictures(lesson: str, notebook: NotebookNode) -> Iterator[tuple[str, t
 
 
 def store_picture(path: Path, data: bytes) -> None:
-    if path.exists() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    """Write a picture, unless it is there already."""
+    if not path.exists() or path.read_bytes() != data:
+        atomic_write(path, data)
 
 
-def _store_timing(root: Path, lesson: Lesson, timing: Timing, there: Sequence[Lesson]) -> None:
-    path = root / "docs/timings.json"
+def _store_timing(project: Project, lesson: Lesson, timing: Timing) -> None:
+    path = project.root / "docs/timings.json"
     times = json.loads(path.read_text("utf-8")).get("lessons", {}) if path.exists() else {}
     times[lesson.name] = timing.rounded()
     python = ".".join(platform.python_version_tuple()[:2])
     torch = ".".join(metadata.version("torch").split(".")[:2])
     report = {
         "machine": f"{os.cpu_count()} CPU cores, Python {python}, torch {torch}",
-        "lessons": {known.name: times[known.name] for known in there if known.name in times},
+        "lessons": {known.name: times[known.name] for known in project.lessons if known.name in times},
     }
-    write_beside(path, json.dumps(report, indent=1) + "\n")
+    atomic_write(path, json.dumps(report, indent=1) + "\n")
 
 
 def _row(name: str, width: int, timing: Timing) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -11,6 +12,12 @@ from course_lib.errors import CourseError
 
 DIFFICULTIES = ("first steps", "some thought", "a challenge")
 STUB = 'raise NotImplementedError("your code here")'
+# What nbgrader is told of a cell with a solution, a check or a written answer; the rest is its name and its points.
+_GRADED = {
+    "solution": {"grade": False, "locked": False, "solution": True},
+    "check": {"grade": True, "locked": True, "solution": False},
+    "answer": {"grade": True, "locked": False, "solution": True},
+}
 ANSWER = "*Your answer here.*"
 MIME_TYPES = {
     ".png": "image/png",
@@ -62,6 +69,20 @@ def notebook_text(notebook: NotebookNode) -> str:
 
 def label_of(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
+
+
+def nbgrader_metadata(kind: str, name: str, points: float | None = None) -> dict[str, Any]:
+    """What nbgrader reads in a cell's metadata.
+
+    kind: "solution", "check" or "answer" (a written one).  name: the exercise's.  points: for a check or an answer.
+    """
+    graded = {"grade_id": f"check-{name}" if kind == "check" else name, "schema_version": 3, "task": False}
+    return _GRADED[kind] | graded | ({} if points is None else {"points": points})
+
+
+def call_of_check(name: str) -> str:
+    """The one line that compares a reader's function with what the exercise `name` asks for."""
+    return f"checks.{name}({name})"
 
 
 def blank_solutions(notebook: NotebookNode) -> None:

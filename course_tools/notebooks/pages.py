@@ -3,13 +3,10 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from course_lib.errors import CourseError
-
-if TYPE_CHECKING:
-    from course_tools.notebooks.lesson import Lesson
-
+from course_tools.files import replace_section
+from course_tools.notebooks.lesson import Lesson
+from course_tools.notebooks.project import Project
 
 # Which lessons are taken when, by their numbers; the times are those that the lessons tell.
 PLANS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
@@ -19,28 +16,21 @@ PLANS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
 }
 
 
-def guide_pages(root: Path, lessons: Sequence["Lesson"]) -> dict[Path, str]:
+def guide_pages(project: Project) -> dict[Path, str]:
     """The pages of `docs/` that hold tables of the lessons, with the tables made anew, by where they stand.
 
     A page that is not there is not made.  Raises CourseError for one without the two lines that a table stands between.
     """
+    root, lessons = project.root, project.lessons
     guide, exercises = root / "docs/instructors.md", root / "docs/exercises.md"
     pages = {}
     if guide.exists():
-        text = with_lines(guide.read_text(encoding="utf-8"), guide.name, "lessons", _overview(lessons))
-        pages[guide] = with_lines(text, guide.name, "plans", _plans(lessons))
+        text = replace_section(guide.read_text(encoding="utf-8"), "lessons", _overview(lessons), page=guide.name)
+        pages[guide] = replace_section(text, "plans", _plans(lessons), page=guide.name)
     if exercises.exists():
         text = exercises.read_text(encoding="utf-8")
-        pages[exercises] = with_lines(text, exercises.name, "exercises", _exercises(root, lessons))
+        pages[exercises] = replace_section(text, "exercises", _exercises(root, lessons), page=exercises.name)
     return pages
-
-
-def with_lines(text: str, page: str, name: str, lines: Sequence[str]) -> str:
-    """The text of a page whose lines between `<!-- NAME:begin -->` and `<!-- NAME:end -->` are these `lines`."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise CourseError(f"{page} needs a line {begin} and, below it, a line {end}: `course build` writes between.")
-    return f"{text[: text.index(begin)]}{begin}\n" + "\n".join(lines) + f"\n{text[text.index(end) :]}"
 
 
 def common_mistakes(check: Path, exercise: str) -> list[str]:
@@ -80,7 +70,7 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def _overview(lessons: Sequence["Lesson"]) -> list[str]:
+def _overview(lessons: Sequence[Lesson]) -> list[str]:
     rows = [
         "| Lesson | Afterwards a learner can | Looks back at | Minutes | Exercises | Points |",
         "| --- | --- | --- | ---: | ---: | ---: |",
@@ -100,7 +90,7 @@ def _overview(lessons: Sequence["Lesson"]) -> list[str]:
     return [*rows, "| **All** | | | " + " | ".join(map(str, total)) + " |"]
 
 
-def _exercises(root: Path, lessons: Sequence["Lesson"]) -> list[str]:
+def _exercises(root: Path, lessons: Sequence[Lesson]) -> list[str]:
     lines = []
     for lesson in lessons:
         lines += ["", f"## Lesson {lesson.number}: {lesson.title}", ""]
@@ -121,7 +111,7 @@ def _exercises(root: Path, lessons: Sequence["Lesson"]) -> list[str]:
     return lines
 
 
-def _plans(lessons: Sequence["Lesson"]) -> list[str]:
+def _plans(lessons: Sequence[Lesson]) -> list[str]:
     by_number = {lesson.number: lesson for lesson in lessons}
     lines = []
     for plan, parts in PLANS.items():

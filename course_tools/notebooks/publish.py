@@ -1,12 +1,12 @@
-"""Where the course is published, from lesson 0 on: the one setting that names the repository, and the links made of it.
-
-While the setting is empty no link is made, so that nothing in a lesson, in README or on the site leads nowhere.
-"""
+"""`course publish`: names the public repository in the settings, and builds all that links to it."""
 
 import re
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.files import atomic_write
+from course_tools.notebooks.build import build
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.release import REPOSITORY_NAME
 
 _SETTING = re.compile(r'(?m)^repository = ".*"$')
@@ -18,9 +18,6 @@ def publish(root: Path, repository: str) -> list[str]:
     An empty name takes the links back.  Returns a sentence for each file written: none the second time.
     Raises CourseError if the name is not OWNER/NAME or the settings have no line for it; then nothing is written.
     """
-    from course_tools.files import write_beside
-    from course_tools.notebooks.build import build  # here, because it takes its links from this module
-
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8")
     if repository and not REPOSITORY_NAME.fullmatch(repository):
@@ -29,6 +26,6 @@ def publish(root: Path, repository: str) -> list[str]:
         raise CourseError('pyproject.toml needs one line `repository = ""` under [tool.course]; put it back.')
     lines = []
     if (named := _SETTING.sub(f'repository = "{repository}"', text)) != text:
-        write_beside(path, named)
+        atomic_write(path, named)
         lines.append("pyproject.toml: written.")
-    return lines + build(root)
+    return lines + build(Project.read(root))

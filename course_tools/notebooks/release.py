@@ -38,7 +38,7 @@ class Release:
         return f"https://mybinder.org/v2/gh/{self.repository}/{self.tag}?labpath={quote(notebook, safe='')}"
 
 
-def release(root: Path) -> Release | None:
+def read_release(root: Path) -> Release | None:
     """The release that `[tool.course] repository` names for the course in the folder `root`; None while it is empty.
 
     Raises CourseError if the setting is not OWNER/NAME or the version can't be read.

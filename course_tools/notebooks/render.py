@@ -3,7 +3,6 @@
 import base64
 import copy
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,11 +13,17 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.errors import CourseError
-from course_tools.notebooks.lesson import MIME_TYPES, Lesson, blank_solutions, label_of, reference_to
-from course_tools.notebooks.release import release
+from course_tools.notebooks.lesson import (
+    MIME_TYPES,
+    Lesson,
+    blank_solutions,
+    call_of_check,
+    nbgrader_metadata,
+    reference_to,
+)
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.setup_cell import set_up_source
-from course_tools.notebooks.source import PLACEHOLDER, Source, elements_of, read_sources
+from course_tools.notebooks.source import PLACEHOLDER, Cell, Source, elements_of
 from course_tools.notebooks.verify import VerifyError, verify
 
 BADGES = "images/open_in_{}.svg"
@@ -46,20 +51,17 @@ class Rendered:
     solved: NotebookNode
 
 
-def render(root: Path) -> list[Rendered]:
+def render(project: Project) -> list[Rendered]:
     """The notebooks of all lessons, in order; the solved ones with the outputs that are stored.  Writes nothing.
 
-    Raises AuthorError, or VerifyError if blank and solved notebooks disagree.
+    Raises VerifyError if blank and solved notebooks disagree.
     """
-    sources = read_sources(root)
-    timings = read_timings(root / "docs/timings.json")
-    set_up = set_up_source(root)
-    released = release(root)
     rendered = []
-    for source in sources:
-        marked, blank, solved = _render(source, set_up, timings)
-        if released:
-            _stamp(blank, released.colab(label_of(source.lesson.blank, root)), root / BADGES.format("colab"))
+    for source in project.sources:
+        marked, blank, solved = _render(source, project)
+        if project.release:
+            address = project.release.colab(project.label(source.lesson.blank))
+            _stamp(blank, address, project.root / BADGES.format("colab"))
         try:
             verify(blank, solved)
         except VerifyError as error:
@@ -100,14 +102,15 @@ def _stored(path: Path) -> NotebookNode:
         return nbformat.v4.new_notebook()
 
 
-def _render(source: Source, set_up: str, timings: Mapping[str, Any]) -> tuple[NotebookNode, ...]:
+def _render(source: Source, project: Project) -> tuple[NotebookNode, ...]:
     """The notebook of a source with its solutions marked, the blank and the solved one, without outputs."""
     from nbgrader import preprocessors
 
     lesson = source.lesson
-    words = {"minutes": str(lesson.minutes), "run_time": _run_time(timings["lessons"].get(lesson.name))}
+    words = {"minutes": str(lesson.minutes), "run_time": _run_time(project.timings["lessons"].get(lesson.name))}
     ids: set[str] = set()
     cells = [_render_cell(source, position, words, ids) for position in range(len(source.cells))]
+    set_up = set_up_source(project.release)
     cells.insert(1, nbformat.v4.new_code_cell(set_up, id="set-up", metadata=copy.deepcopy(_SET_UP)))
     metadata = {**copy.deepcopy(_KERNEL), "course": dict(source.metadata)}
     marked = nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
@@ -140,28 +143,14 @@ def _stamp(blank: NotebookNode, address: str, badge: Path) -> None:
 
 
 def _render_cell(source: Source, position: int, words: Mapping[str, str], ids: set[str]) -> NotebookNode:
-    node = source.cells[position].node
-    exercise = source.exercises.get(position)
-    # jupytext notes there how the source was laid out; a notebook has no use for it.
-    metadata = {key: value for key, value in node.metadata.items() if not key.startswith(("lines_to_", "cell_marker"))}
-    if own := {key: metadata.pop(key) for key in ("exercise", "hints") if key in metadata}:
-        metadata["course"] = own
-    # Two builds must give the same id, so it is made of the exercise's name, or of the text where there is no name.
-    if exercise:
-        wanted = f"exercise-{exercise.name}"
-    elif "grade_id" in (graded := metadata.get("nbgrader", {})):
-        wanted = graded["grade_id"]
-    elif "hints" in own:
-        wanted = f"hints-{own['hints']}"
-    else:
-        wanted = "cell-" + hashlib.sha256(f"{node.cell_type}\n{node.source}".encode()).hexdigest()[:12]
-    repeats = (f"{wanted}-{count}" for count in range(2, len(source.cells) + 2))
-    name = next(name for name in (wanted, *repeats) if name not in ids)
-    ids.add(name)
-    text = node.source
-    if node.cell_type == "code":
-        return nbformat.v4.new_code_cell(text, id=name, metadata=metadata)
-    if exercise:
+    cell = source.cells[position]
+    text = cell.node.source
+    if cell.kind == "check":
+        text = "\n".join([call_of_check(cell.name), *filter(None, [text])])
+    id_ = _free_id(cell, ids)
+    if cell.node.cell_type == "code":
+        return nbformat.v4.new_code_cell(text, id=id_, metadata=_metadata_of(cell))
+    if exercise := source.exercises.get(position):
         minutes = f"{exercise.minutes} minute{'s' if exercise.minutes > 1 else ''}"
         heading, *rest = text.split("\n")
         text = "\n".join([f"{heading.rstrip()} ({minutes}, {exercise.difficulty})", *rest])
@@ -171,20 +160,39 @@ def _render_cell(source: Source, position: int, words: Mapping[str, str], ids: s
             picture = source.path.parent / path
             data = f"data:{MIME_TYPES[picture.suffix]};base64,{base64.b64encode(picture.read_bytes()).decode()}"
             text = reference_to(path).sub(rf"\g<1>{data}", text)
-    return getattr(nbformat.v4, f"new_{node.cell_type}_cell")(text, id=name, metadata=metadata)
+    return getattr(nbformat.v4, f"new_{cell.node.cell_type}_cell")(text, id=id_, metadata=_metadata_of(cell))
 
 
-# --- Times -------------------------------------------------------------------------------------------------
+def _metadata_of(cell: Cell) -> dict[str, Any]:
+    """What a notebook's cell says of itself: nbgrader's metadata, and under `course` what tools may want to know."""
+    if cell.kind in ("solution", "check", "answer"):
+        return {"nbgrader": nbgrader_metadata(cell.kind, cell.name, cell.marks.get("points"))}
+    if cell.kind == "exercise":
+        beside = {key: value for key, value in cell.marks.items() if key != "exercise"}
+        return {"course": {"exercise": {"name": cell.name, **beside}}}
+    if cell.kind == "hints":
+        return {"course": {"hints": cell.name}}
+    return cell.marks
 
 
-def read_timings(path: Path) -> dict[str, Any]:
-    try:
-        timings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        wanted = ("seconds", "peak_memory_mb")
-        runs = {name: {key: float(run[key]) for key in wanted} for name, run in timings.get("lessons", {}).items()}
-        return {"machine": str(timings.get("machine", "")), "lessons": runs}
-    except (ValueError, TypeError, AttributeError, KeyError):
-        raise CourseError(f"{path} is not what `course run` writes; delete it and run `course run` again.") from None
+def _free_id(cell: Cell, ids: set[str]) -> str:
+    """An id that is not among `ids` yet, where it is noted.
+
+    Two builds must give the same, so it is made of the exercise's name, or of the text where there is no name.
+    """
+    named = {
+        "exercise": f"exercise-{cell.name}",
+        "solution": cell.name,
+        "check": f"check-{cell.name}",
+        "answer": cell.name,
+        "hints": f"hints-{cell.name}",
+    }
+    text = f"{cell.node.cell_type}\n{cell.node.source}".encode()
+    wanted = named.get(cell.kind, "cell-" + hashlib.sha256(text).hexdigest()[:12])
+    repeats = (f"{wanted}-{count}" for count in range(2, len(ids) + 3))
+    free = next(name for name in (wanted, *repeats) if name not in ids)
+    ids.add(free)
+    return free
 
 
 def _run_time(timing: Mapping[str, float] | None) -> str:

@@ -1,8 +1,6 @@
 """The set-up cell that the build puts into every lesson, from lesson 1 on: it finds `course_lib`, or installs it."""
 
-from pathlib import Path
-
-from course_tools.notebooks.release import release
+from course_tools.notebooks.release import Release
 
 # Runs in the reader's kernel, wherever that is, so it leans on nothing but the standard library, pip and `packaging`
 # (every Jupyter kernel brings it).  pip gets the version of all that is there as constraints: it can add, not replace.
@@ -40,11 +38,6 @@ if importlib.util.find_spec("course_lib") is None:
 """
 
 
-def set_up_source(root: Path) -> str:
-    """The text of the set-up cell, the same for all lessons of the course in the folder `root`.
-
-    It names the released tag of the course's repository, or none while that is not set.
-    Raises CourseError as `release` does.
-    """
-    released = release(root)
-    return _CELL.replace("@RELEASE@", released.requirement if released else "").rstrip()
+def set_up_source(release: Release | None) -> str:
+    """The text of the set-up cell, the same for all lessons: it names the released course, or none."""
+    return _CELL.replace("@RELEASE@", release.requirement if release else "").rstrip()

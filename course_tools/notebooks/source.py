@@ -1,7 +1,6 @@
 """Reads `notebooks/source`, one file a lesson, and stops the build, with file and line, at an author's mistake."""
 
 import ast
-import copy
 import re
 import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,22 +20,31 @@ from course_tools.notebooks.lesson import (
     Exercise,
     Lesson,
     blank_solutions,
+    call_of_check,
     label_of,
+    nbgrader_metadata,
     reference_to,
 )
 
 _FIGURES = {"show", "chart", "scatter", "areas", "animate", "table"}
 PLACEHOLDER = re.compile(r"\{\{([\w -]*)\}\}")
 _MARKER = re.compile(r"\s*#\s*%%(%*\s.*|\s*)$")
-
-
-def lessons(root: Path) -> list[Lesson]:
-    """The lessons of the course in the folder `root`, in order.  Raises AuthorError for a source that has mistakes."""
-    return [source.lesson for source in read_sources(root)]
+# What may stand after `# %%`: the kind of a cell with its name, in which type of cell, and what goes with it.
+_KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "exercise": ("markdown", ("minutes", "difficulty")),
+    "solution": ("code", ()),
+    "check": ("code", ("points",)),
+    "answer": ("markdown", ("points",)),
+    "hints": ("markdown", ()),
+    "image": ("code", ()),
+}
+_PARTS = ("solution", "check", "answer", "hints")  # the cells that follow an exercise's task
+# What jupytext itself notes of a marker: how the source is laid out, or that it could not read what stands there.
+_OF_JUPYTEXT = re.compile("lines_to_|cell_marker|incorrectly_encoded_metadata")
 
 
 @dataclass
-class _Cell:
+class Cell:
     """A cell of a source and its place there.  Lines count from 1."""
 
     node: NotebookNode
@@ -46,21 +54,25 @@ class _Cell:
     tree: ast.Module | None = None  # of code that parses, with the line numbers of the source
 
     @property
-    def graded(self) -> Mapping[str, Any]:
-        return self.node.metadata.get("nbgrader", {})
+    def marks(self) -> dict[str, Any]:
+        """What its marker says: `check="blend" points=1` is {"check": "blend", "points": 1}."""
+        return {key: value for key, value in self.node.metadata.items() if not _OF_JUPYTEXT.match(key)}
 
     @property
-    def is_solution(self) -> bool:
-        return bool(self.graded.get("solution"))
+    def kind(self) -> str:
+        """What it is, one of those that a marker can say, or "" if it says nothing."""
+        return next((kind for kind in _KINDS if kind in self.node.metadata), "")
 
     @property
-    def is_answer(self) -> bool:
-        """Whether this is where a reader writes prose, which a person grades."""
-        return self.is_solution and self.node.cell_type == "markdown"
+    def name(self) -> str:
+        """Of which exercise it is, or what its picture is called."""
+        return str(self.node.metadata.get(self.kind, ""))
 
     @property
-    def is_check(self) -> bool:
-        return bool(self.graded.get("grade")) and not self.is_solution
+    def points(self) -> float:
+        """What a check or an answer is worth; 0 if its marker gives no number."""
+        points = self.node.metadata.get("points")
+        return points if type(points) in (int, float) else 0
 
 
 @dataclass
@@ -71,7 +83,7 @@ class Source:
     path: Path
     lines: list[str]
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    cells: list[_Cell] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
     exercises: dict[int, Exercise] = field(default_factory=dict)  # by the position of the cell that sets it
     mistakes: list[tuple[int, str]] = field(default_factory=list)
     lesson: Lesson = field(init=False)
@@ -81,6 +93,7 @@ class Source:
 
 
 def read_sources(root: Path) -> list[Source]:
+    """The sources of the course in the folder `root`, in order.  Raises AuthorError for one that has mistakes."""
     folder = root / "notebooks/source"
     sources = [_read(path, root) for path in sorted(folder.glob("*.py"))]
     if not sources:
@@ -119,15 +132,16 @@ def _read(path: Path, root: Path) -> Source:
         stray = "text before the first `# %%`, a header that is not under `jupyter:`, or a `# %%` inside a string"
         source.mistake(1, f"jupytext finds {len(notebook.cells)} cells and {len(markers)} `# %%`; look for {stray}.")
         return source
-    told = notebook.metadata.get("course")
-    source.metadata = told if isinstance(told, dict) else {}
+    header = notebook.metadata.get("course")
+    source.metadata = header if isinstance(header, dict) else {}
     ends = [*(marker - 1 for marker in markers[1:]), len(source.lines)]
     for node, marker, end in zip(notebook.cells, markers, ends, strict=True):
         opening = node.source.split("\n")[0]
         lines = range(marker + 1, end + 1)
         first = next((number for number in lines if source.lines[number - 1].endswith(opening)), marker + 1)
-        source.cells.append(_Cell(node, marker, first, end))
+        source.cells.append(Cell(node, marker, first, end))
     title = _check_header(source)
+    _check_markers(source)
     _check_code(source)
     _check_markdown(source, root)
     _check_exercises(source)
@@ -191,11 +205,27 @@ def _is_minutes(value: object) -> bool:
     return type(value) is int and value > 0
 
 
-def _check_code(source: Source) -> None:
-    """Code that does not parse, and figures without a description."""
+def _check_markers(source: Source) -> None:
+    """What stands after `# %%`, cell by cell."""
     for cell in source.cells:
         if "incorrectly_encoded_metadata" in cell.node.metadata:
             source.mistake(cell.marker, "what stands after `# %%` can't be read: write name=value, the value as JSON.")
+            continue
+        cell_type, others = _KINDS.get(cell.kind, ("", tuple(_KINDS)))
+        for key in cell.marks.keys() - {cell.kind, *others}:
+            here = f"beside {cell.kind}= " if cell.kind else ""
+            may = f"there may be {', '.join(others)}" if others else "nothing else may be"
+            source.mistake(cell.marker, f"`{key}` is not known after `# %%`: {here}{may}.")
+        if cell.kind and cell.node.cell_type != cell_type:
+            marker = "# %% [markdown]" if cell_type == "markdown" else "# %%"
+            source.mistake(cell.marker, f"{cell.kind}= says what a {cell_type} cell is: `{marker} {cell.kind}=...`.")
+        if "points" in others and not cell.points > 0:
+            source.mistake(cell.marker, f"the {cell.kind} of `{cell.name}` has no `points` above 0.")
+
+
+def _check_code(source: Source) -> None:
+    """Code that does not parse, and figures without a description."""
+    for cell in source.cells:
         if cell.node.cell_type != "code":
             continue
         text = "\n".join(source.lines[cell.marker : cell.end])
@@ -245,7 +275,7 @@ def _check_markdown(source: Source, root: Path) -> None:
             level = depth
 
 
-def _check_picture(source: Source, cell: _Cell, element: "_Element", root: Path) -> None:
+def _check_picture(source: Source, cell: Cell, element: "_Element", root: Path) -> None:
     line = cell.first + element.line
     if not element.alt.strip():
         source.mistake(line, "this picture has no description: ![what there is to see](path), or alt=.")
@@ -264,67 +294,52 @@ def _check_picture(source: Source, cell: _Cell, element: "_Element", root: Path)
 
 def _check_exercises(source: Source) -> None:
     """Each exercise is four cells in a row: task, stub with solution, check, hints; a written one task and answer."""
-    from nbgrader.nbgraderformat import MetadataValidator
-
-    validator = MetadataValidator()
     belongs: set[int] = set()  # positions of the cells that an exercise has claimed
     for position, cell in enumerate(source.cells):
-        try:
-            validator.validate_cell(cell.node)
-        except Exception as error:
-            source.mistake(cell.marker, f"nbgrader can't read this cell's metadata: {str(error).splitlines()[0]}.")
-        if "exercise" not in cell.node.metadata:
+        if cell.kind != "exercise":
             continue
         exercise = _read_exercise(source, cell)
-        source.exercises[position] = exercise
-        rest = source.cells[position + 1 : position + 4]
-        if rest and rest[0].is_answer:
-            _check_answer(source, cell, rest[0], exercise.name)
-            source.exercises[position] = replace(exercise, points=rest[0].graded.get("points", 0))
-            belongs.update((position, position + 1))
-            continue
-        solution = rest.pop(0) if rest and rest[0].is_solution else None
-        check = rest.pop(0) if rest and rest[0].is_check else None
-        hints = rest.pop(0) if rest and "hints" in rest[0].node.metadata else None
-        found = sum(part is not None for part in (solution, check, hints))
-        belongs.update(range(position, position + 1 + found))
-        if solution is None:
-            source.mistake(cell.marker, f"after the task of `{exercise.name}` must come the cell with its solution.")
+        following = source.cells[position + 1 : position + 4]
+        kinds = ("answer",) if following and following[0].kind == "answer" else ("solution", "check", "hints")
+        parts: dict[str, Cell] = {}
+        for kind in kinds:
+            if len(parts) < len(following) and following[len(parts)].kind == kind:
+                parts[kind] = following[len(parts)]
+        belongs.update(range(position, position + 1 + len(parts)))
+        points = sum(part.points for part in parts.values())
+        source.exercises[position] = replace(exercise, points=points)
+        for kind, part in parts.items():
+            if part.name != exercise.name:
+                what = (
+                    f"these are the hints of `{exercise.name}`"
+                    if kind == "hints"
+                    else f"this is the {kind} of `{exercise.name}`"
+                )
+                source.mistake(part.marker, f'{what}: write {kind}="{exercise.name}".')
+        if "answer" in parts:
+            _check_answer(source, cell, parts["answer"], exercise.name)
         else:
-            _check_solution(source, solution, exercise.name)
-        if check is None:
-            line = (solution or cell).marker
-            source.mistake(line, f"`{exercise.name}` has no check cell: checks.{exercise.name}({exercise.name}).")
-        else:
-            _check_check(source, check, exercise.name)
-            source.exercises[position] = replace(exercise, points=check.graded.get("points", 0))
-        count = len(re.findall(r"<summary>\s*Hint\b", hints.node.source)) if hints else 0
-        if count < 2:
-            line = (hints or check or solution or cell).marker
-            source.mistake(line, f"`{exercise.name}` has {count} of at least two hints: <summary>Hint 1</summary>.")
-        if hints and hints.node.metadata["hints"] != exercise.name:
-            source.mistake(hints.marker, f'these are the hints of `{exercise.name}`: write hints="{exercise.name}".')
-        if hints and hints.node.source.count("<details") != hints.node.source.count("</details>"):
-            source.mistake(hints.marker, "a <details> of these hints is not closed.")
+            _check_parts(source, cell, parts, exercise.name)
+    names = {exercise.name for exercise in source.exercises.values()}
     for position, cell in enumerate(source.cells):
         if position in belongs:
             continue
-        if cell.is_solution or cell.is_check or "hints" in cell.node.metadata:
+        if cell.kind in _PARTS and cell.name not in names:
+            source.mistake(cell.marker, f"this lesson has no exercise `{cell.name}`.")
+        elif cell.kind in _PARTS:
             source.mistake(cell.marker, "this cell belongs to no exercise: task, solution, check and hints in a row.")
         elif marker := re.search(r"(BEGIN|END) SOLUTION", cell.node.source):
             line = cell.first + cell.node.source.count("\n", 0, marker.start())
             source.mistake(line, "a solution is marked outside an exercise's solution cell.")
 
 
-def _read_exercise(source: Source, cell: _Cell) -> Exercise:
-    told = cell.node.metadata["exercise"]
-    told = told if isinstance(told, dict) else {}
-    name = str(told.get("name", ""))
+def _read_exercise(source: Source, cell: Cell) -> Exercise:
+    marks, name = cell.marks, cell.name
     if not (name.isidentifier() and name.isascii() and len(name) <= 50):
         source.mistake(cell.marker, f"`{name}` is no name for an exercise: it is the name of the function to write.")
-    if not _is_minutes(told.get("minutes")):
+    if not _is_minutes(marks.get("minutes")):
         source.mistake(cell.marker, f"exercise `{name}` has no `minutes` above 0.")
-    if told.get("difficulty") not in DIFFICULTIES:
+    if marks.get("difficulty") not in DIFFICULTIES:
         source.mistake(cell.marker, f"exercise `{name}` has no `difficulty` that is one of: {', '.join(DIFFICULTIES)}.")
     number = f"{source.path.stem[:2].lstrip('0') or '0'}.{len(source.exercises) + 1}"
     heading = re.match(r"#+ Exercise (\d+\.\d+): (\S.*)", cell.node.source)
@@ -332,27 +347,43 @@ def _read_exercise(source: Source, cell: _Cell) -> Exercise:
         source.mistake(cell.first, f"the task of `{name}` begins with a heading `### Exercise {number}: ` and a title.")
     elif heading[1] != number:
         source.mistake(cell.first, f"this is exercise {number}, not {heading[1]}.")
-    minutes = told["minutes"] if _is_minutes(told.get("minutes")) else 0
-    return Exercise(name, number, heading[2].strip() if heading else "", minutes, str(told.get("difficulty")))
+    minutes = marks["minutes"] if _is_minutes(marks.get("minutes")) else 0
+    return Exercise(name, number, heading[2].strip() if heading else "", minutes, str(marks.get("difficulty")))
 
 
-def _check_answer(source: Source, task: _Cell, cell: _Cell, name: str) -> None:
+def _check_parts(source: Source, task: Cell, parts: Mapping[str, Cell], name: str) -> None:
+    """The cells after the task of an exercise whose answer is a function."""
+    last = task  # the cell after which the next should have come
+    if "solution" in parts:
+        last = parts["solution"]
+        _check_solution(source, last, name)
+    else:
+        source.mistake(task.marker, f"after the task of `{name}` must come the cell with its solution.")
+    if "check" in parts:
+        last = parts["check"]
+        _check_check(source, last, name)
+    else:
+        source.mistake(last.marker, f'`{name}` has no check cell: # %% check="{name}" points=1.')
+    hints = parts.get("hints")
+    count = len(re.findall(r"<summary>\s*Hint\b", hints.node.source)) if hints else 0
+    if count < 2:
+        source.mistake(
+            (hints or last).marker, f"`{name}` has {count} of at least two hints: <summary>Hint 1</summary>."
+        )
+    if hints and hints.node.source.count("<details") != hints.node.source.count("</details>"):
+        source.mistake(hints.marker, "a <details> of these hints is not closed.")
+
+
+def _check_answer(source: Source, task: Cell, cell: Cell, name: str) -> None:
     """A written answer, with a rubric in the task: a table whose last column says the points of each row."""
-    if cell.graded.get("grade_id") != name:
-        source.mistake(cell.marker, f'the answer of `{name}` has the grade_id "{name}".')
-    if not cell.graded.get("grade"):
-        source.mistake(cell.marker, f"the answer of `{name}` is graded by hand: give it grade true, and points.")
     if re.search(r"(BEGIN|END) SOLUTION", cell.node.source):
         source.mistake(cell.marker, f"the answer of `{name}` is left out as a whole: it needs no markers.")
     given = sum(map(int, re.findall(r"^\|.*\| *(\d+) *\|$", task.node.source, re.M)))
-    if given != cell.graded.get("points", given):
-        points = cell.graded["points"]
-        source.mistake(task.marker, f"the rubric of `{name}` comes to {given} points, and its answer to {points}.")
+    if cell.points and given != cell.points:
+        source.mistake(task.marker, f"the rubric of `{name}` comes to {given} points, and its answer to {cell.points}.")
 
 
-def _check_solution(source: Source, cell: _Cell, name: str) -> None:
-    if cell.graded.get("grade_id") != name:
-        source.mistake(cell.marker, f'the solution of `{name}` has the grade_id "{name}".')
+def _check_solution(source: Source, cell: Cell, name: str) -> None:
     body = cell.tree.body if cell.tree else []
     function = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == name), None)
     if cell.tree and function is None:
@@ -382,7 +413,8 @@ def _check_solution(source: Source, cell: _Cell, name: str) -> None:
     for line in begins:
         if not function.lineno < line <= (function.end_lineno or 0):
             source.mistake(line, f"the blank is not inside the function `{name}`: it would stop the notebook.")
-    stub = copy.deepcopy(cell.node)
+    metadata = {"nbgrader": nbgrader_metadata("solution", name)}
+    stub = nbformat.v4.new_code_cell(cell.node.source, metadata=metadata)
     blank_solutions(nbformat.v4.new_notebook(cells=[stub]))
     try:
         ast.parse(stub.source)
@@ -390,12 +422,12 @@ def _check_solution(source: Source, cell: _Cell, name: str) -> None:
         source.mistake(begins[0], f"with its solution blanked out, `{name}` does not parse: {error.msg}.")
 
 
-def _check_check(source: Source, cell: _Cell, name: str) -> None:
-    if cell.graded.get("grade_id") != f"check-{name}":
-        source.mistake(cell.marker, f'the check of `{name}` has the grade_id "check-{name}".')
-    wanted = ast.dump(ast.parse(f"checks.{name}({name})", mode="eval").body) if name.isidentifier() else ""
-    if cell.tree and not any(ast.dump(node) == wanted for node in ast.walk(cell.tree)):
-        source.mistake(cell.marker, f"this check does not call checks.{name}({name}).")
+def _check_check(source: Source, cell: Cell, name: str) -> None:
+    """The build writes the line that calls the check; a source's cell holds what goes beyond it, mostly nothing."""
+    call = ast.dump(ast.parse(call_of_check(name), mode="eval").body) if name.isidentifier() else ""
+    for node in ast.walk(cell.tree) if cell.tree else ():
+        if isinstance(node, ast.Call) and ast.dump(node) == call:
+            source.mistake(node.lineno, f"the build writes {call_of_check(name)} here: leave it out.")
 
 
 def _check_independence(source: Source) -> None:
@@ -463,8 +495,9 @@ def _html_elements(html: str, line: int) -> list[_Element]:
     class Finder(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             if re.fullmatch(r"h[1-6]|img", tag):
-                told = dict(attrs)
-                found.append(_Element(tag, line + self.getpos()[0] - 1, told.get("alt") or "", told.get("src") or ""))
+                values = dict(attrs)
+                place = line + self.getpos()[0] - 1
+                found.append(_Element(tag, place, values.get("alt") or "", values.get("src") or ""))
 
     finder = Finder()
     finder.feed(html)
@@ -472,11 +505,15 @@ def _html_elements(html: str, line: int) -> list[_Element]:
     return found
 
 
-def choose(there: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
+def choose(all_lessons: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
+    """The lessons of these names or numbers; all if none is wanted.  Raises CourseError for one that is not there."""
+
     def is_named(lesson: Lesson, word: str) -> bool:
         return word == lesson.name or (word.isdecimal() and int(word) == lesson.number)
 
     for word in wanted:
-        if not any(is_named(lesson, word) for lesson in there):
-            raise CourseError(f"there is no lesson {word!r}; there are {', '.join(lesson.name for lesson in there)}.")
-    return [lesson for lesson in there if not wanted or any(is_named(lesson, word) for word in wanted)]
+        if not any(is_named(lesson, word) for lesson in all_lessons):
+            raise CourseError(
+                f"there is no lesson {word!r}; there are {', '.join(lesson.name for lesson in all_lessons)}."
+            )
+    return [lesson for lesson in all_lessons if not wanted or any(is_named(lesson, word) for word in wanted)]

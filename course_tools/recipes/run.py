@@ -16,7 +16,7 @@ from course_lib.artist import noises
 from course_lib.checkpoints import read, store
 from course_lib.models import Denoiser
 from course_lib.training import MadePictures, train
-from course_lib.world import Scene, parse, render
+from course_lib.world import Scene, render, small_library
 from course_tools.recipes.judge import FRESH
 
 
@@ -116,11 +116,7 @@ SPECIALIST: dict[str, Any] = {"predicts": "picture", "fold": 2, "widths": (8, 16
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]  # a bar round steps: their name, how many
 Result = tuple[dict[str, Any], dict[str, Tensor]]  # figures, and pictures by name
 
-LIBRARY = tuple(
-    parse(f"{what} {where}")
-    for what in ("Maine coon cat laying on", "black cat sitting on", "dog standing on", "plane parked on")
-    for where in ("grass", "white sofa")
-)
+LIBRARY = tuple(small_library())
 
 
 def compare(

@@ -170,14 +170,14 @@ print(f"{os.cpu_count()} CPU cores, {device} (none is needed).")
 # wrong, and you can try as often as you like. Hints are folded away below, and the last one links to the lesson solved. Nothing later needs your
 # answer, so you can leave out any exercise.
 
-# %% [markdown] exercise={"name": "my_caption", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="my_caption" minutes=5 difficulty="first steps"
 # ### Exercise 0.1: What nobody has seen
 #
 # Write `my_caption()`: it returns a caption that was not in the training, another one than at the top of this lesson. The pairs that were kept
 # apart are in `world.HELD_OUT`: put `world.HELD_OUT` in a cell of its own and run it. When the check passes, give your caption to the box above.
 
 
-# %% nbgrader={"grade": false, "grade_id": "my_caption", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="my_caption"
 def my_caption():
     """A caption of which the model has seen no picture.
 
@@ -188,8 +188,7 @@ def my_caption():
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-my_caption", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.my_caption(my_caption)
+# %% check="my_caption" points=1
 
 # %% [markdown] hints="my_caption"
 # <details><summary>Hint 1</summary>

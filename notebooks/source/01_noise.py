@@ -65,14 +65,14 @@ print(
 )
 print("darkest and lightest:", round(cat.min().item(), 2), round(cat.max().item(), 2))
 
-# %% [markdown] exercise={"name": "to_screen", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="to_screen" minutes=5 difficulty="first steps"
 # ### Exercise 1.1: Numbers for a screen
 #
 # A screen takes whole numbers from 0 to 255. Write `to_screen(picture)`: -1 becomes 0, 1 becomes 255, what lies between
 # goes to the nearest whole number in proportion. Noise will soon push values beyond -1 and 1: they stay at 0 and 255.
 
 
-# %% nbgrader={"grade": false, "grade_id": "to_screen", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="to_screen"
 def to_screen(picture):
     """Whole numbers for a screen.
 
@@ -83,8 +83,7 @@ def to_screen(picture):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-to_screen", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.to_screen(to_screen)
+# %% check="to_screen" points=1
 
 # %% [markdown] hints="to_screen"
 # <details><summary>Hint 1</summary>
@@ -138,13 +137,13 @@ at(0.5)
 # %%
 slider(at, label="amount of noise", low=0.0, high=1.0, step=0.05, start=0.5)
 
-# %% [markdown] exercise={"name": "blend", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="blend" minutes=5 difficulty="first steps"
 # ### Exercise 1.2: A noisier cat
 #
 # Write `blend(picture, noise, amount)`: at amount 0 it returns the picture, at 1 the noise, in between some of each.
 
 
-# %% nbgrader={"grade": false, "grade_id": "blend", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="blend"
 def blend(picture, noise, amount):
     """Blend two pictures.
 
@@ -155,8 +154,7 @@ def blend(picture, noise, amount):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-blend", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.blend(blend)
+# %% check="blend" points=1
 
 # %% [markdown] hints="blend"
 # <details><summary>Hint 1</summary>
@@ -219,13 +217,13 @@ table(
 #
 # </details>
 
-# %% [markdown] exercise={"name": "ladder", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="ladder" minutes=10 difficulty="some thought"
 # ### Exercise 1.3: Build the ladder
 #
 # Write `ladder(picture, noise, steps)`: the pictures from step 0 (no noise) to step `steps` (only noise), in even amounts.
 
 
-# %% nbgrader={"grade": false, "grade_id": "ladder", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="ladder"
 def ladder(picture, noise, steps):
     """The noise ladder.
 
@@ -237,8 +235,7 @@ def ladder(picture, noise, steps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-ladder", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.ladder(ladder)
+# %% check="ladder" points=2
 
 # %% [markdown] hints="ladder"
 # <details><summary>Hint 1</summary>
@@ -269,9 +266,8 @@ checks.ladder(ladder)
 messy = {
     "added": cat + noise,
     "blended": add_noise(cat, 0.5, seed=0)[0],  # half and half
-    "added, then saved": (cat + noise).clamp(
-        -1, 1
-    ),  # a picture file holds nothing beyond -1 and 1
+    # A picture file holds nothing beyond -1 and 1.
+    "added, then saved": (cat + noise).clamp(-1, 1),
 }
 difference = {name: picture - cat for name, picture in messy.items()}
 show(
@@ -345,13 +341,13 @@ table(
 # do with the photo, and the other two differences go against it. And here is what the rest of the course builds on: to undo a *blend*, you have to put picture back,
 # not only take noise away. What a denoiser must put back is not random: it is the cat.
 
-# %% [markdown] exercise={"name": "neighbours", "minutes": 15, "difficulty": "some thought"}
+# %% [markdown] exercise="neighbours" minutes=15 difficulty="some thought"
 # ### Exercise 1.4: Is a pixel like its neighbour?
 #
 # Write `neighbours(picture)`: the correlation of each pixel with the one on its right, over all colours and rows.
 
 
-# %% nbgrader={"grade": false, "grade_id": "neighbours", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="neighbours"
 def neighbours(picture):
     """How alike neighbours in a row are.
 
@@ -364,8 +360,7 @@ def neighbours(picture):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-neighbours", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.neighbours(neighbours)
+# %% check="neighbours" points=2
 
 # %% [markdown] hints="neighbours"
 # <details><summary>Hint 1</summary>
@@ -397,14 +392,14 @@ checks.neighbours(neighbours)
 #
 # To score them we need a number for "how near is this to the true photo?"
 
-# %% [markdown] exercise={"name": "psnr", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="psnr" minutes=10 difficulty="some thought"
 # ### Exercise 1.5: A score in decibels
 #
 # Take the *mean square error*: the mean of the squared differences. The *peak signal-to-noise ratio* compares it with the
 # square of the whole range, which is 2 (from -1 to 1): $10 \log_{10}(2^2 / \text{error})$ dB. Write `psnr(picture, truth)`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "psnr", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="psnr"
 def psnr(picture, truth):
     """How near a picture is to the true one, in decibels.
 
@@ -416,8 +411,7 @@ def psnr(picture, truth):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-psnr", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.psnr(psnr)
+# %% check="psnr" points=2
 
 # %% [markdown] hints="psnr"
 # <details><summary>Hint 1</summary>

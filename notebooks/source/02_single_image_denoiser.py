@@ -44,9 +44,8 @@ from tqdm.auto import tqdm
 
 # %%
 device = best_device()
-cat = example_photo("cat", size=96).to(
-    device
-)  # or load_photo("my_cat.jpg", size=96), from course_lib.pictures
+# Or load_photo("my_cat.jpg", size=96), from course_lib.pictures.
+cat = example_photo("cat", size=96).to(device)
 show(cat, about="The photo of lesson 1: a tabby cat's face with green eyes.", width=288)
 
 # %% [markdown]
@@ -65,14 +64,14 @@ show(
     "to be drawn.",
 )
 
-# %% [markdown] exercise={"name": "training_pair", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="training_pair" minutes=5 difficulty="first steps"
 # ### Exercise 2.1: Make a training pair
 #
 # Write `training_pair(picture, noise, step, steps)` for a ladder of `steps` steps: the picture on step `step + 1`, which the
 # network is given, and the one on step `step`, which it has to draw.
 
 
-# %% nbgrader={"grade": false, "grade_id": "training_pair", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="training_pair"
 def training_pair(picture, noise, step, steps):
     """Two neighbouring steps.
 
@@ -84,8 +83,7 @@ def training_pair(picture, noise, step, steps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-training_pair", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.training_pair(training_pair)
+# %% check="training_pair" points=1
 
 # %% [markdown] hints="training_pair"
 # <details><summary>Hint 1</summary>
@@ -176,13 +174,13 @@ print(f"Share of the picture in what step 4 asks for: {share:.1%}.  The rest is 
 # They are not equally easy to learn. Noise is different each time and takes a whole network to copy. The picture is always the
 # same, or at least always a *picture*.
 
-# %% [markdown] exercise={"name": "picture_from_noise", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="picture_from_noise" minutes=10 difficulty="some thought"
 # ### Exercise 2.2: From the noise to the picture
 #
 # A denoiser tells you the noise. Write `picture_from_noise(noisy, noise, amount)`: the picture that was there before.
 
 
-# %% nbgrader={"grade": false, "grade_id": "picture_from_noise", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="picture_from_noise"
 def picture_from_noise(noisy, noise, amount):
     """The clean picture.
 
@@ -193,8 +191,7 @@ def picture_from_noise(noisy, noise, amount):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-picture_from_noise", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.picture_from_noise(picture_from_noise)
+# %% check="picture_from_noise" points=1
 
 # %% [markdown] hints="picture_from_noise"
 # <details><summary>Hint 1</summary>
@@ -291,14 +288,14 @@ show(
 # A guess from pure noise is a leap, and with more than one photo to choose from a leap lands between them. So do not trust
 # it at once: go a small part of the way towards the guess, look again, and guess again.
 
-# %% [markdown] exercise={"name": "step_back", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="step_back" minutes=10 difficulty="some thought"
 # ### Exercise 2.3: One step of the walk
 #
 # You are at `noisy`, with `amount` of noise, and the denoiser has told you its `guess`. Write `step_back(noisy, guess, amount, after)`: the
 # picture with only `after` of noise, on the straight line from `noisy` to `guess`. At `after = 0` you stand on the guess.
 
 
-# %% nbgrader={"grade": false, "grade_id": "step_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="step_back"
 def step_back(noisy, guess, amount, after):
     """One step towards the guess.
 
@@ -309,8 +306,7 @@ def step_back(noisy, guess, amount, after):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-step_back", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.step_back(step_back)
+# %% check="step_back" points=2
 
 # %% [markdown] hints="step_back"
 # <details><summary>Hint 1</summary>
@@ -375,14 +371,14 @@ show(
 *_, (_, again) = walk(model, start, steps=50)
 print("the same to the bit:", torch.equal(again, final))
 
-# %% [markdown] exercise={"name": "walk_back", "minutes": 15, "difficulty": "a challenge"}
+# %% [markdown] exercise="walk_back" minutes=15 difficulty="a challenge"
 # ### Exercise 2.4: The whole walk
 #
 # Write `walk_back(noise, guesses)`: `guesses[0]` is what the denoiser said at the start, where the amount is 1, `guesses[1]` what it
 # said after the first step, and so on. The steps are even and the last one ends at amount 0. Return the picture after each step.
 
 
-# %% nbgrader={"grade": false, "grade_id": "walk_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="walk_back"
 def walk_back(noise, guesses):
     """A walk from noise.
 
@@ -398,8 +394,7 @@ def walk_back(noise, guesses):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-walk_back", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-checks.walk_back(walk_back)
+# %% check="walk_back" points=3
 
 # %% [markdown] hints="walk_back"
 # <details><summary>Hint 1</summary>
@@ -496,7 +491,7 @@ print(
 #
 # </details>
 
-# %% [markdown] exercise={"name": "ideal_guess", "minutes": 20, "difficulty": "a challenge"}
+# %% [markdown] exercise="ideal_guess" minutes=20 difficulty="a challenge"
 # ### Exercise 2.5: The ideal denoiser
 #
 # Write `ideal_guess(noisy, amount, photos)`: the mean of the photos, each weighted by $\exp\!\big(-d_i/(2\,\text{amount}^2)\big)$, where $d_i$ is the sum
@@ -504,7 +499,7 @@ print(
 # `torch.softmax` turn them into weights, it knows how to keep them in range.)
 
 
-# %% nbgrader={"grade": false, "grade_id": "ideal_guess", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="ideal_guess"
 def ideal_guess(noisy, amount, photos):
     """The best guess when only `photos` exist.
 
@@ -517,8 +512,7 @@ def ideal_guess(noisy, amount, photos):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-ideal_guess", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-checks.ideal_guess(ideal_guess)
+# %% check="ideal_guess" points=3
 
 # %% [markdown] hints="ideal_guess"
 # <details><summary>Hint 1</summary>
@@ -601,14 +595,14 @@ table(
 # A machine that kept 400 pictures and gave one of them back would please that judge, too. So find, for each new picture, the training picture that is
 # nearest to it.
 
-# %% [markdown] exercise={"name": "nearest_photo", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="nearest_photo" minutes=10 difficulty="some thought"
 # ### Exercise 2.6: The nearest photo
 #
 # Write `nearest_photo(picture, photos)`: the number of the photo that is nearest to the picture, counted from 0, and how far it is. *How far* is the
 # root of the mean of all squared differences, over colours and pixels: 0 for a copy.
 
 
-# %% nbgrader={"grade": false, "grade_id": "nearest_photo", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="nearest_photo"
 def nearest_photo(picture, photos):
     """The nearest photo.
 
@@ -621,8 +615,7 @@ def nearest_photo(picture, photos):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-nearest_photo", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.nearest_photo(nearest_photo)
+# %% check="nearest_photo" points=2
 
 # %% [markdown] hints="nearest_photo"
 # <details><summary>Hint 1</summary>
@@ -696,14 +689,14 @@ print(f"The one-photo denoiser, to its photo: {nearest(final, cat).values.mean()
 # On these 400 pictures no denoiser has a smaller error than the ideal one of exercise 2.5, which knows them by heart. Does it draw the best new cats?
 # Let it walk.
 
-# %% [markdown] exercise={"name": "ideal_walk", "minutes": 20, "difficulty": "a challenge"}
+# %% [markdown] exercise="ideal_walk" minutes=20 difficulty="a challenge"
 # ### Exercise 2.7: The ideal denoiser's walk
 #
 # Write `ideal_walk(noise, photos, steps)`: the picture at the end of a walk of `steps` even steps, from pure noise at amount 1 down to 0. At each
 # stop the ideal denoiser of exercise 2.5 makes a new guess.
 
 
-# %% nbgrader={"grade": false, "grade_id": "ideal_walk", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="ideal_walk"
 def ideal_walk(noise, photos, steps):
     """The end of the walk, when only `photos` exist.
 
@@ -721,8 +714,7 @@ def ideal_walk(noise, photos, steps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-ideal_walk", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-checks.ideal_walk(ideal_walk)
+# %% check="ideal_walk" points=3
 
 # %% [markdown] hints="ideal_walk"
 # <details><summary>Hint 1</summary>

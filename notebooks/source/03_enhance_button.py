@@ -64,13 +64,13 @@ show(
 # A far or badly focused camera spreads each point of light over its neighbours: a *blur*. Its sensor has few pixels, and each gathers all
 # the light that falls on it. Then comes the sensor's noise, and rounding to 256 levels.
 
-# %% [markdown] exercise={"name": "shrink", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="shrink" minutes=5 difficulty="first steps"
 # ### Exercise 3.1: Fewer pixels
 #
 # Write `shrink(picture, factor)`: each block of `factor` x `factor` pixels becomes one, their mean.
 
 
-# %% nbgrader={"grade": false, "grade_id": "shrink", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="shrink"
 def shrink(picture, factor):
     """Make a picture smaller, as a sensor with larger pixels would.
 
@@ -83,8 +83,7 @@ def shrink(picture, factor):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-shrink", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.shrink(shrink)
+# %% check="shrink" points=1
 
 # %% [markdown] hints="shrink"
 # <details><summary>Hint 1</summary>
@@ -174,13 +173,13 @@ print(f"Right ({TEXT}): {said.count(TEXT)} of {len(said)}.")
 # What if we asked for the answer with the smallest error? Of all pictures, the mean of the possible plates, each counted by its chance, has the smallest.
 # A network trained to restore in a single step, by least squares, is trained towards that mean.
 
-# %% [markdown] exercise={"name": "mean_answer", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="mean_answer" minutes=5 difficulty="first steps"
 # ### Exercise 3.2: The middle of many answers
 #
 # Write `mean_answer(answers)`: the one picture for which the squared differences to all answers, added up, are smallest.
 
 
-# %% nbgrader={"grade": false, "grade_id": "mean_answer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="mean_answer"
 def mean_answer(answers):
     """The picture with the smallest sum of squared differences to many.
 
@@ -191,8 +190,7 @@ def mean_answer(answers):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-mean_answer", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.mean_answer(mean_answer)
+# %% check="mean_answer" points=1
 
 # %% [markdown] hints="mean_answer"
 # <details><summary>Hint 1</summary>
@@ -251,14 +249,14 @@ print(f"One answer is wrong by {error(many) / error(middle):.2f} times as much a
 # of the million, calculate the photo it would give, and see how it differs from the real one. What differs must have been noise, and we know how probable
 # noise of each size is.
 
-# %% [markdown] exercise={"name": "weigh", "minutes": 15, "difficulty": "a challenge"}
+# %% [markdown] exercise="weigh" minutes=15 difficulty="a challenge"
 # ### Exercise 3.3: How probable is each plate?
 #
 # Write `weigh(photo, plates, noise)`: the chance of each plate is in proportion to $e^{-d^2/2\sigma^2}$, where $d^2$ is the sum of the squared differences between its row
 # and the photo, and $\sigma$ the noise. Together the chances are 1. (In a computer, $e^{-2000}$ is 0: what can you take off all the $d^2$ without changing the result?)
 
 
-# %% nbgrader={"grade": false, "grade_id": "weigh", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="weigh"
 def weigh(photo, plates, noise):
     """The chance of each plate, once the photo was seen.
 
@@ -271,8 +269,7 @@ def weigh(photo, plates, noise):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-weigh", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-checks.weigh(weigh)
+# %% check="weigh" points=3
 
 # %% [markdown] hints="weigh"
 # <details><summary>Hint 1</summary>
@@ -315,13 +312,13 @@ for blur in (3.0, 4.0, 6.0):
 # At blur 3 no person can read the plate, and yet the photo settles it: what *looks* lost need not be. At blur 6 as much is open as if
 # more than a hundred plates were equally probable, and the true one is not even among the four likeliest. "Bits" counts the yes-or-no questions still open: with one bit two plates are left, with ten about a thousand.
 
-# %% [markdown] exercise={"name": "open_bits", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="open_bits" minutes=10 difficulty="some thought"
 # ### Exercise 3.4: Bits
 #
 # Write `open_bits(chances)`: the mean of $-\log_2 p$, each plate counted by its chance $p$. A plate whose chance is 0 counts nothing.
 
 
-# %% nbgrader={"grade": false, "grade_id": "open_bits", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="open_bits"
 def open_bits(chances):
     """How many yes-or-no questions are open, on average.
 
@@ -333,8 +330,7 @@ def open_bits(chances):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-open_bits", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.open_bits(open_bits)
+# %% check="open_bits" points=2
 
 # %% [markdown] hints="open_bits"
 # <details><summary>Hint 1</summary>
@@ -357,13 +353,13 @@ checks.open_bits(open_bits)
 # Somebody who knows all the chances answers with the likeliest plate, and is right just as often as its chance says. Nobody can do better: no expert, no network, no
 # larger network.
 
-# %% [markdown] exercise={"name": "best_possible", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="best_possible" minutes=5 difficulty="first steps"
 # ### Exercise 3.5: What nobody can beat
 #
 # Write `best_possible(chances)`: how often is the best answer right, over many photos?
 
 
-# %% nbgrader={"grade": false, "grade_id": "best_possible", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="best_possible"
 def best_possible(chances):
     """How often the best possible answer is right.
 
@@ -374,8 +370,7 @@ def best_possible(chances):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-best_possible", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.best_possible(best_possible)
+# %% check="best_possible" points=1
 
 # %% [markdown] hints="best_possible"
 # <details><summary>Hint 1</summary>

@@ -128,14 +128,14 @@ table(
     about="The words nearest to sofa, itself first, before, during and after training",
 )
 
-# %% [markdown] exercise={"name": "cosine", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="cosine" minutes=5 difficulty="first steps"
 # ### Exercise 4.1: How alike are two words?
 #
 # Two vectors are alike if they point the same way. The *cosine* of the angle between them is 1 if they do, 0 at a right angle, -1 if they
 # are opposite: multiply number by number, add up, and divide by both lengths. Write `cosine(one, other)`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "cosine", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="cosine"
 def cosine(one, other):
     """How nearly two vectors point the same way.
 
@@ -146,8 +146,7 @@ def cosine(one, other):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-cosine", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.cosine(cosine)
+# %% check="cosine" points=1
 
 # %% [markdown] hints="cosine"
 # <details><summary>Hint 1</summary>
@@ -258,14 +257,14 @@ scatter(
 # For "female" and "male" that is so by construction. For the other pairs it is not: Word2Vec has found that what is said of kings and not of queens is
 # what is said of boys and not of girls. That answers the question at the top: the text drew the arrows.
 
-# %% [markdown] exercise={"name": "solve", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="solve" minutes=10 difficulty="some thought"
 # ### Exercise 4.2: Solve an analogy
 #
 # Write `solve(vectors, start, minus, plus)`: the row whose vector is most like `start - minus + plus`, where the three are rows, too, and can't be the answer.
 # All vectors have length 1, so a dot product is enough to compare them.
 
 
-# %% nbgrader={"grade": false, "grade_id": "solve", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="solve"
 def solve(vectors, start, minus, plus):
     """Answer one question.
 
@@ -279,8 +278,7 @@ def solve(vectors, start, minus, plus):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-solve", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.solve(solve)
+# %% check="solve" points=2
 
 # %% [markdown] hints="solve"
 # <details><summary>Hint 1</summary>
@@ -339,13 +337,13 @@ table(
 #
 # In our toy text the regularity was put in by its authors. In real text it is weaker, and whatever else people say of women and men is in the vectors, too.
 
-# %% [markdown] exercise={"name": "share_right", "minutes": 10, "difficulty": "first steps"}
+# %% [markdown] exercise="share_right" minutes=10 difficulty="first steps"
 # ### Exercise 4.3: Score a list
 #
 # Write `share_right(vectors, questions)`: the share of the questions that are answered right, question words left out. If your `solve` passed, use it.
 
 
-# %% nbgrader={"grade": false, "grade_id": "share_right", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="share_right"
 def share_right(vectors, questions):
     """How many of the questions are answered right.
 
@@ -362,8 +360,7 @@ def share_right(vectors, questions):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-share_right", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.share_right(share_right)
+# %% check="share_right" points=2
 
 # %% [markdown] hints="share_right"
 # <details><summary>Hint 1</summary>
@@ -447,14 +444,14 @@ print(f"cosine of the two bags: {likeness(bag_key(words, one), bag_key(words, ot
 # hands of a clock. Many of today's language models tell the order of words in this way (*rotary position embedding*: Su et al. 2021,
 # [arXiv:2104.09864](https://arxiv.org/abs/2104.09864)).
 
-# %% [markdown] exercise={"name": "turn", "minutes": 15, "difficulty": "a challenge"}
+# %% [markdown] exercise="turn" minutes=15 difficulty="a challenge"
 # ### Exercise 4.4: Turn a vector
 #
 # A point $(x, y)$ turned by the angle $a$ is $(x\cos a - y\sin a,\; x\sin a + y\cos a)$. Write `turn(vector, offset, speeds)`: numbers 0 and 1 are the first pair,
 # 2 and 3 the second, and so on; pair $k$ is turned by `offset * speeds[k]`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "turn", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="turn"
 def turn(vector, offset, speeds):
     """Turn each pair of a vector by its own angle.
 
@@ -467,8 +464,7 @@ def turn(vector, offset, speeds):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-turn", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-checks.turn(turn)
+# %% check="turn" points=3
 
 # %% [markdown] hints="turn"
 # <details><summary>Hint 1</summary>
@@ -513,14 +509,14 @@ chart(
 # The slow pairs say *what* the word is, almost wherever it stands: a sofa is known as a sofa one place further on. The fast pairs say *where* it stands. A network can use
 # both. To make a caption's key, turn each word by its place, and add them all up.
 
-# %% [markdown] exercise={"name": "add_up", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="add_up" minutes=10 difficulty="some thought"
 # ### Exercise 4.5: The key of a phrase
 #
 # Write `add_up(vectors, offset)`: the key of a phrase whose first word stands at `offset`, the second one place after it, and so on. Turn them with the library's
 # `bind(vectors, offsets)`, which takes one offset for each row.
 
 
-# %% nbgrader={"grade": false, "grade_id": "add_up", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="add_up"
 def add_up(vectors, offset):
     """Turn each word by its place, and add up.
 
@@ -532,8 +528,7 @@ def add_up(vectors, offset):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-add_up", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.add_up(add_up)
+# %% check="add_up" points=2
 
 # %% [markdown] hints="add_up"
 # <details><summary>Hint 1</summary>
@@ -624,14 +619,14 @@ table(
 # The sum is exact where nothing behind the phrase has to move: at the end, or when one word takes the place of one word. Put "dog" in for "Maine coon cat", and "laying on grass" should move
 # two places to the front; in the sum it stays where it was.
 
-# %% [markdown] exercise={"name": "swap", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="swap" minutes=10 difficulty="some thought"
 # ### Exercise 4.6: Put in another phrase
 #
 # Write `swap(key, old, new, offset)`: the key of a caption in which the phrase `old`, which begins at `offset`, gives way to the phrase `new`. You are given the words' vectors, not
 # yet turned: use `bind`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "swap", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="swap"
 def swap(key, old, new, offset):
     """Take one phrase out of a key, and put another in.
 
@@ -644,8 +639,7 @@ def swap(key, old, new, offset):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-swap", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.swap(swap)
+# %% check="swap" points=2
 
 # %% [markdown] hints="swap"
 # <details><summary>Hint 1</summary>

@@ -34,13 +34,12 @@
 from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import noises, shipped_artist
 from course_lib.models import Denoiser, parameter_count
-from course_lib.pictures import show, table
+from course_lib.pictures import mean_and_spread, show, table
 from course_lib.sampling import walk
 
 import copy
 import torch
 from dataclasses import replace
-from statistics import mean, stdev
 from tqdm.auto import tqdm
 
 device = training.best_device()
@@ -102,13 +101,13 @@ print(
 # One trick comes in here. For one picture in ten the key is taken away and replaced by zeros, "no key". So the one network also learns
 # to draw when nobody tells it what. Further down you will see what that is good for.
 
-# %% [markdown] exercise={"name": "drop_keys", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="drop_keys" minutes=5 difficulty="first steps"
 # ### Exercise 5.1: Take some keys away
 #
 # Write `drop_keys(keys, dropped)`: `dropped` says of each picture whether its key goes. A key that goes becomes all zeros, the others stay.
 
 
-# %% nbgrader={"grade": false, "grade_id": "drop_keys", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="drop_keys"
 def drop_keys(keys, dropped):
     """Replace some keys by the "no key".
 
@@ -119,8 +118,7 @@ def drop_keys(keys, dropped):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-drop_keys", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.drop_keys(drop_keys)
+# %% check="drop_keys" points=1
 
 # %% [markdown] hints="drop_keys"
 # <details><summary>Hint 1</summary>
@@ -204,16 +202,9 @@ for step in tqdm(
         )
 
 
-def two_decimals(row):
-    """A row of a table with its shares to two decimals."""
-    return {
-        name: f"{value:.2f}" if isinstance(value, float) else value
-        for name, value in row.items()
-    }
-
-
 table(
-    [two_decimals(row) for row in progress],
+    progress,
+    digits=2,
     about="Share of drawings that come nearest to the right subject, pose, place, and all; and "
     "share accepted",
 )
@@ -259,14 +250,14 @@ print(f"It draws with {how}.")
 # arXiv:2207.12598). It costs a second call of the network; our walk spends it only in the middle of the way, where
 # it is settled what goes where. (Kynkäänniemi et al. 2024, arXiv:2404.07724, found that guidance pays in a part of the way only; which part is to be tried.)
 
-# %% [markdown] exercise={"name": "guided", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="guided" minutes=10 difficulty="some thought"
 # ### Exercise 5.2: Guidance
 #
 # Write `guided(with_key, without_key, guidance)`. At guidance 0 it returns the guess without the key, at 1 the guess with the key, at 2
 # it goes as far again in the same direction.
 
 
-# %% nbgrader={"grade": false, "grade_id": "guided", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="guided"
 def guided(with_key, without_key, guidance):
     """Go from one guess towards the other, and beyond.
 
@@ -277,8 +268,7 @@ def guided(with_key, without_key, guidance):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-guided", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.guided(guided)
+# %% check="guided" points=2
 
 # %% [markdown] hints="guided"
 # <details><summary>Hint 1</summary>
@@ -316,16 +306,15 @@ show(
 # %%
 table(
     [
-        two_decimals(
-            {
-                "guidance": f"{strength:g}",
-                "judged right": critic.score(drawn, sixteen)["all"],
-                "difference": float(torch.pdist(critic.features(drawn).detach()).mean()),
-                "colour": float((drawn.amax(dim=1) - drawn.amin(dim=1)).mean()),
-            }
-        )
+        {
+            "guidance": f"{strength:g}",
+            "judged right": critic.score(drawn, sixteen)["all"],
+            "difference": float(torch.pdist(critic.features(drawn).detach()).mean()),
+            "colour": float((drawn.amax(dim=1) - drawn.amin(dim=1)).mean()),
+        }
         for strength, drawn in rows.items()
     ],
+    digits=2,
     about="Sixteen drawings at each guidance: how many are right, how much they differ (mean "
     "distance between two of them in the judge's features), and how strong their colours are "
     "(the largest of red, green and blue less the smallest)",
@@ -357,14 +346,14 @@ show(
 # Do not trust your eyes alone. Let the judge look at drawings of all held-out captions, and put its score beside what it says of real pictures
 # and of noise.
 
-# %% [markdown] exercise={"name": "shares_right", "minutes": 15, "difficulty": "some thought"}
+# %% [markdown] exercise="shares_right" minutes=15 difficulty="some thought"
 # ### Exercise 5.3: Score by factor
 #
 # The judge's answers come as a dict of lists: `named["subject"]` has one word for each picture. Write `shares_right(named, wanted)`: the share of
 # pictures that are right, for each factor, and under `"all"` the share of pictures in which *every* factor is right.
 
 
-# %% nbgrader={"grade": false, "grade_id": "shares_right", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="shares_right"
 def shares_right(named, wanted):
     """How often a judge found what was asked for.
 
@@ -382,8 +371,7 @@ def shares_right(named, wanted):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-shares_right", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.shares_right(shares_right)
+# %% check="shares_right" points=2
 
 # %% [markdown] hints="shares_right"
 # <details><summary>Hint 1</summary>
@@ -414,7 +402,8 @@ scores = {
     "noise": critic.score(noise, asked),
 }
 table(
-    [two_decimals({"pictures": name} | score) for name, score in scores.items()],
+    [{"pictures": name} | score for name, score in scores.items()],
+    digits=2,
     about=f"Share judged right, {EACH} pictures of each of {len(held_out)} held-out captions",
 )
 
@@ -433,20 +422,21 @@ print(
 )
 table(
     [
-        two_decimals({"held-out caption": caption, "all right": share})
+        {"held-out caption": caption, "all right": share}
         for caption, share in sorted(stored["by caption"].items(), key=lambda item: item[1])[:5]
     ],
+    digits=2,
     about="The five held-out captions that it does worst",
 )
 
-# %% [markdown] exercise={"name": "frechet_1d", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="frechet_1d" minutes=10 difficulty="some thought"
 # ### Exercise 5.4: The Fréchet distance of one feature
 #
 # The judge sees 192 features. For a single one, with mean $m$ and standard deviation $s$ in one heap and $m'$, $s'$ in the other, the distance is
 # $(m-m')^2+(s-s')^2$. Write `frechet_1d(a, b)` for the values of one feature in two heaps.
 
 
-# %% nbgrader={"grade": false, "grade_id": "frechet_1d", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="frechet_1d"
 def frechet_1d(a, b):
     """The Fréchet distance of two heaps by one feature.
 
@@ -457,8 +447,7 @@ def frechet_1d(a, b):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-frechet_1d", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.frechet_1d(frechet_1d)
+# %% check="frechet_1d" points=2
 
 # %% [markdown] hints="frechet_1d"
 # <details><summary>Hint 1</summary>
@@ -504,7 +493,8 @@ show(
 
 # %%
 table(
-    [two_decimals(row) for row in shares],
+    shares,
+    digits=2,
     about="Share judged right: six dogs on the rug, and one drawing of every held-out caption",
 )
 
@@ -520,14 +510,14 @@ table(
 # The walk asks the network anew at every step, so nothing forbids another key half-way. Here the model starts on a cat on grass, and a part of the
 # key is swapped, "grass" for "runway on Mars", at different amounts of noise: the sum of lesson 4, put to work.
 
-# %% [markdown] exercise={"name": "key_for", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="key_for" minutes=5 difficulty="first steps"
 # ### Exercise 5.5: Which key is it now?
 #
 # Write `key_for(amount, first, second, switch)`: the walk goes from amount 1 down to 0. While the amount is above `switch` the first key holds,
 # from there on the second.
 
 
-# %% nbgrader={"grade": false, "grade_id": "key_for", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="key_for"
 def key_for(amount, first, second, switch):
     """The key at some point of the walk.
 
@@ -538,8 +528,7 @@ def key_for(amount, first, second, switch):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-key_for", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.key_for(key_for)
+# %% check="key_for" points=1
 
 # %% [markdown] hints="key_for"
 # <details><summary>Hint 1</summary>
@@ -593,16 +582,7 @@ show(
 # their results come with the course; `course train order` makes them again. They are short: the judge again has to choose what each drawing comes nearest to.) The
 # last row is the model of this lesson, which has seen more.
 
-
 # %%
-def spread(runs, figure):
-    """Mean over the seeds, and how far they spread."""
-    values = [run[figure] for run in runs]
-    return (
-        f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
-    )
-
-
 drawn, figures = checkpoints.shipped("order")
 ways = ("words in their places", "words in a bag")
 white_on_black = [world.parse(caption) for caption in figures["captions"] for _ in range(8)]
@@ -612,10 +592,14 @@ table(
     [
         {"key": name}
         | {
-            figure: spread(figures[name], figure)
+            figure: mean_and_spread(run[figure] for run in figures[name])
             for figure in ("subject", "pose", "place", "all")
         }
-        | {"of the known": spread(figures[name], "of the known") if name in ways else ""}
+        | {
+            "of the known": mean_and_spread(run["of the known"] for run in figures[name])
+            if name in ways
+            else ""
+        }
         for name in (*ways, "this lesson's model")
     ],
     about="Asked for a white cat on a black sofa: share nearest to the right subject, pose, "
@@ -652,16 +636,16 @@ table(
             "trainings": len(figures[name]),
         }
         | {
-            "all right": spread(figures[name], "all"),
-            "Fréchet": spread(figures[name], "distance"),
+            "all right": mean_and_spread(run["all"] for run in figures[name]),
+            "Fréchet": mean_and_spread(run["distance"] for run in figures[name]),
         }
         for name in kinds
     ]
     + [
         {
             "": "real pictures",
-            "all right": spread(figures["real"], "all"),
-            "Fréchet": spread(figures["real"], "distance"),
+            "all right": mean_and_spread(run["all"] for run in figures["real"]),
+            "Fréchet": mean_and_spread(run["distance"] for run in figures["real"]),
         }
     ],
     about=f"Eight captions, {figures['pictures for training']:,} training pictures",
@@ -691,7 +675,7 @@ table(
     [
         {"Maine coons were seen": name, "trainings": len(figures[name])}
         | {
-            figure: spread(figures[name], figure)
+            figure: mean_and_spread(run[figure] for run in figures[name])
             for figure in ("subject", "pose", "place", "all")
         }
         for name in places
@@ -758,8 +742,8 @@ print(
 )
 _, figures = checkpoints.shipped("library")
 print(
-    f"One keyed model {spread(figures['one keyed model'], 'all')} right, a library of specialists "
-    f"{spread(figures['library of specialists'], 'all')}."
+    f"One keyed model {mean_and_spread(run['all'] for run in figures['one keyed model'])} right, a library of specialists "
+    f"{mean_and_spread(run['all'] for run in figures['library of specialists'])}."
 )
 
 # %% [markdown]

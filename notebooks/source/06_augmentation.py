@@ -35,14 +35,14 @@ from course_lib import augment, checks, enhance, checkpoints, judge, words, worl
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
-from course_lib.pictures import chart, show, table
+from course_lib.pictures import chart, mean_and_spread, show, table
 from course_lib.sampling import walk
 from course_lib.training import train
 from course_lib.world.plates import plate_texts, render_plates
 from course_lib.world.shapes import SeededDetails
 
 import torch
-from statistics import mean, stdev
+from statistics import mean
 from tqdm.auto import tqdm
 
 # %% [markdown]
@@ -101,13 +101,13 @@ show(
 #
 # The mirror image of a cat is a cat. But a caption may say more than that.
 
-# %% [markdown] exercise={"name": "mirror", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="mirror" minutes=10 difficulty="some thought"
 # ### Exercise 6.1: The mirror image, and what to call it
 #
 # Write `mirror(pictures, captions)`: it returns the mirror images (left becomes right) *and* their captions, in which the words "left" and "right" have changed places.
 
 
-# %% nbgrader={"grade": false, "grade_id": "mirror", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="mirror"
 def mirror(pictures, captions):
     """Mirror images with captions that are true of them.
 
@@ -125,8 +125,7 @@ def mirror(pictures, captions):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-mirror", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.mirror(mirror)
+# %% check="mirror" points=2
 
 # %% [markdown] hints="mirror"
 # <details><summary>Hint 1</summary>
@@ -240,14 +239,14 @@ for caption in (
 ):
     print(f"{caption:34}", {change.name: change.keeps(caption) for change in augment.KEEPING})
 
-# %% [markdown] exercise={"name": "safe", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="safe" minutes=10 difficulty="some thought"
 # ### Exercise 6.2: Which are safe?
 #
 # Somebody has written down for each augmentation the words that it makes untrue: to make pictures grey breaks captions that say "red". Write `safe(caption, breaks)`: the names of those
 # augmentations after which the caption is as true as before.
 
 
-# %% nbgrader={"grade": false, "grade_id": "safe", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="safe"
 def safe(caption, breaks):
     """The augmentations that keep a caption true.
 
@@ -262,8 +261,7 @@ def safe(caption, breaks):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-safe", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.safe(safe)
+# %% check="safe" points=2
 
 # %% [markdown] hints="safe"
 # <details><summary>Hint 1</summary>
@@ -350,14 +348,14 @@ show(
     "under those the same in brush strokes.",
 )
 
-# %% [markdown] exercise={"name": "flat", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="flat" minutes=10 difficulty="some thought"
 # ### Exercise 6.3: Flat facets
 #
 # Facets look flat because their colours are drawn towards their mean. Write `flat(picture, regions)`: each region gets its mean colour. `regions` has a whole number for each pixel, 0, 1, 2, ...: which
 # region it belongs to.
 
 
-# %% nbgrader={"grade": false, "grade_id": "flat", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="flat"
 def flat(picture, regions):
     """Paint each region in its mean colour.
 
@@ -372,8 +370,7 @@ def flat(picture, regions):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-flat", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.flat(flat)
+# %% check="flat" points=2
 
 # %% [markdown] hints="flat"
 # <details><summary>Hint 1</summary>
@@ -396,13 +393,13 @@ checks.flat(flat)
 # The oil filter works in two steps. First it clears small detail away and keeps the edges, with a trick from 1976 (Kuwahara's filter): for each pixel look at four windows, of which it is a corner each time, and take
 # the mean colour of the one that varies least. A window across an edge varies a lot, so it is never taken. Then colours and a little noise are smeared along the edges: the brush strokes.
 
-# %% [markdown] exercise={"name": "quietest", "minutes": 10, "difficulty": "a challenge"}
+# %% [markdown] exercise="quietest" minutes=10 difficulty="a challenge"
 # ### Exercise 6.4: The quietest window
 #
 # The means and the spreads of K windows are given for each pixel. Write `quietest(means, spreads)`: at each pixel the mean of the window with the smallest spread.
 
 
-# %% nbgrader={"grade": false, "grade_id": "quietest", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="quietest"
 def quietest(means, spreads):
     """At each pixel the mean of the window that varies least.
 
@@ -414,8 +411,7 @@ def quietest(means, spreads):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-quietest", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.quietest(quietest)
+# %% check="quietest" points=2
 
 # %% [markdown] hints="quietest"
 # <details><summary>Hint 1</summary>
@@ -484,16 +480,7 @@ print(
 # Twenty-four pictures: three of each of eight captions. Two models of one kind get the same number of steps; one sees the pictures as they are, the other flips them at random.
 
 # %%
-library = [
-    world.parse(f"{what} {where}")
-    for what in (
-        "Maine coon cat laying on",
-        "black cat sitting on",
-        "dog standing on",
-        "plane parked on",
-    )
-    for where in ("grass", "white sofa")
-]
+library = world.small_library()  # eight scenes: four subjects, each in two places
 STEPS = 400
 few = [library[i % 8] for i in range(24)]
 album, names = world.render(few, range(24)), [scene.caption for scene in few]
@@ -571,10 +558,6 @@ def runs(way, size, figure):
     return [run[figure] for run in figures[way] if run["pictures"] == size]
 
 
-def spread(values, digits=2):
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
-
-
 def results(figure, digits=2):
     """A row for each size: the figure without and with flips, and by how much the mean changes."""
     rows = []
@@ -582,7 +565,10 @@ def results(figure, digits=2):
         without, flipped = (runs(way, size, figure) for way in ("without", "with"))
         rows.append(
             {"pictures": size}
-            | {"without": spread(without, digits), "with flips": spread(flipped, digits)}
+            | {
+                "without": mean_and_spread(without, digits),
+                "with flips": mean_and_spread(flipped, digits),
+            }
             | {"change": f"{100 * (mean(flipped) / mean(without) - 1):+.0f} %"}
         )
     return rows
@@ -643,13 +629,13 @@ table(
 # At 100 pictures it agrees: the distance falls by more than a quarter, and the worst seed with flips is better than the best without. At 400 it rises and at 1,600 it falls, where the error hardly moves. With two trainings each that may
 # be chance: the error, which compares picture with picture, is the steadier of the two.
 
-# %% [markdown] exercise={"name": "fall", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="fall" minutes=5 difficulty="first steps"
 # ### Exercise 6.5: By how much?
 #
 # Write `fall(before, after)`: by how many percent the mean distance falls. 0 is no change, 100 would be no distance left, and a rise is negative.
 
 
-# %% nbgrader={"grade": false, "grade_id": "fall", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="fall"
 def fall(before, after):
     """By how many percent a mean falls.
 
@@ -661,8 +647,7 @@ def fall(before, after):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-fall", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.fall(fall)
+# %% check="fall" points=1
 
 # %% [markdown] hints="fall"
 # <details><summary>Hint 1</summary>
@@ -706,7 +691,7 @@ table(
     [
         {"pictures": size}
         | {
-            name: spread(runs(way, size, "to the nearest"))
+            name: mean_and_spread(runs(way, size, "to the nearest"))
             for way, name in (("without", "without"), ("with", "with flips"))
         }
         for size in sizes

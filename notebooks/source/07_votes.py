@@ -32,7 +32,7 @@
 # %%
 from course_lib import checks, checkpoints, judge, training, words, world
 from course_lib.artist import shipped_artist
-from course_lib.pictures import chart, show, table
+from course_lib.pictures import chart, mean_and_spread, show, table
 from course_lib.votes import Crowd, Votes, statistics
 from course_lib.votes import centred_by_scene, learn_taste, thumbnails
 from course_lib.votes import best_of, diversity, effective_count, reweighted
@@ -41,7 +41,7 @@ from course_lib.votes import vote_gallery
 import copy
 import dataclasses
 import torch
-from statistics import mean, stdev
+from statistics import mean
 
 # %% image="voted"
 saved, story = checkpoints.shipped("votes")
@@ -78,13 +78,13 @@ show(
     "on the right the three warmest, with yellowish ones.",
 )
 
-# %% [markdown] exercise={"name": "warmth", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="warmth" minutes=5 difficulty="first steps"
 # ### Exercise 7.1: How warm is a picture?
 #
 # Write `warmth(pictures)`: for each picture the mean of its red channel less the mean of its blue one.
 
 
-# %% nbgrader={"grade": false, "grade_id": "warmth", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="warmth"
 def warmth(pictures):
     """How warm the colours of each picture are.
 
@@ -95,8 +95,7 @@ def warmth(pictures):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-warmth", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.warmth(warmth)
+# %% check="warmth" points=1
 
 # %% [markdown] hints="warmth"
 # <details><summary>Hint 1</summary>
@@ -177,13 +176,13 @@ show(
 votes = Votes("my_votes.jsonl")
 vote_gallery(drawings, names, votes)
 
-# %% [markdown] exercise={"name": "tally", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="tally" minutes=10 difficulty="some thought"
 # ### Exercise 7.2: Count them fairly
 #
 # Write `tally(lines)` for such a file: for each picture the share of its voters who like it. Of several votes of one voter on one picture, only the last counts.
 
 
-# %% nbgrader={"grade": false, "grade_id": "tally", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="tally"
 def tally(lines):
     """The share of votes up for each picture.
 
@@ -199,8 +198,7 @@ def tally(lines):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-tally", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.tally(tally)
+# %% check="tally" points=2
 
 # %% [markdown] hints="tally"
 # <details><summary>Hint 1</summary>
@@ -232,7 +230,9 @@ if not own:
 approval = dict(zip(names, crowd.approval(drawings).tolist(), strict=True))
 agreed = mean((approval[name] > 0.5) == up for name, up in mine.items())
 numbers = statistics(drawings)
-usual = {name: centred_by_scene(value[:, None], scenes=4)[:, 0] for name, value in numbers.items()}
+usual = {
+    name: centred_by_scene(value[:, None], scenes=4)[:, 0] for name, value in numbers.items()
+}
 
 
 def likes(up):
@@ -284,7 +284,9 @@ for each, voters in ((2, 1), (4, 5), (12, 10)):
     ups = wide.vote(some, voters=voters, seed=0).float().mean(dim=0)
     row = {"pictures": len(some), "votes": len(some) * voters}
     for what, describe in (("judge's features", judge_features), ("thumbnails", thumbnails)):
-        seen, new = (centred_by_scene(describe(part), scenes=len(many)) for part in (some, fresh))
+        seen, new = (
+            centred_by_scene(describe(part), scenes=len(many)) for part in (some, fresh)
+        )
         taste = learn_taste(seen, ups, voters=voters)
         both = torch.stack([taste(new).logit(), truth])
         row[what] = f"{torch.corrcoef(both)[0, 1]:.2f}"
@@ -304,13 +306,13 @@ table(
 # The simplest way to train on votes: draw, let people vote, keep what they like best, and go on with the training on that. Then draw again. With the best of four for each caption, the captions keep their weight: a meadow competes with
 # meadows only. (So does RAFT, Dong et al. 2023, arXiv:2304.06767.)
 
-# %% [markdown] exercise={"name": "keep_best", "minutes": 5, "difficulty": "some thought"}
+# %% [markdown] exercise="keep_best" minutes=5 difficulty="some thought"
 # ### Exercise 7.3: Pick the best
 #
 # Write `keep_best(scores, keep)`: each row holds the scores of the drawings of one caption. Return where the `keep` best of each row stand, counted from 0.
 
 
-# %% nbgrader={"grade": false, "grade_id": "keep_best", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="keep_best"
 def keep_best(scores, keep):
     """Which drawings of each caption score highest.
 
@@ -322,8 +324,7 @@ def keep_best(scores, keep):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-keep_best", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.keep_best(keep_best)
+# %% check="keep_best" points=1
 
 # %% [markdown] hints="keep_best"
 # <details><summary>Hint 1</summary>
@@ -380,8 +381,8 @@ def report(name, pictures):
     return {
         "drawings": name,
         "crowd's score": f"{audience.score(pictures):.1f}",
-        "diversity": f"{diversity(judge_features(pictures), scenes=len(few)):.2f}",
-        "obeyed": f"{critic.score(pictures, few * (len(pictures) // len(few)))['all']:.2f}",
+        "diversity": diversity(judge_features(pictures), scenes=len(few)),
+        "obeyed": critic.score(pictures, few * (len(pictures) // len(few)))["all"],
     }
 
 
@@ -391,6 +392,7 @@ table(
         report("after one round", second),
         report("real ones", world.render(few * 24, range(24 * len(few)))),
     ],
+    digits=2,
     about=f"One round of votes on {len(few)} captions: what rises, and what is lost",
 )
 
@@ -412,13 +414,13 @@ show(
 # - *diversity*: how different two drawings of one caption are, in the judge's features;
 # - captions *obeyed*: the share of drawings that show what was asked for, of the captions voted on and of *others* that nobody voted on.
 
-# %% [markdown] exercise={"name": "mean_distance", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="mean_distance" minutes=10 difficulty="some thought"
 # ### Exercise 7.4: How different are they?
 #
 # Write `mean_distance(features)`: the mean distance of two drawings, over all pairs of different drawings. The distance of two rows is the root of the sum of squared differences.
 
 
-# %% nbgrader={"grade": false, "grade_id": "mean_distance", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="mean_distance"
 def mean_distance(features):
     """How different the drawings of a set are.
 
@@ -429,8 +431,7 @@ def mean_distance(features):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-mean_distance", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.mean_distance(mean_distance)
+# %% check="mean_distance" points=2
 
 # %% [markdown] hints="mean_distance"
 # <details><summary>Hint 1</summary>
@@ -457,31 +458,25 @@ def rounds(name):
     return [
         {
             "round": number,
-            "crowd's score": f"{told['score']:.1f}",
-            "diversity": f"{told['diversity']:.2f}",
-            "obeyed": f"{told['obeyed']:.2f}",
-            "others obeyed": f"{told['others obeyed']:.2f}",
+            "crowd's score": f"{figures['score']:.1f}",
+            "diversity": figures["diversity"],
+            "obeyed": figures["obeyed"],
+            "others obeyed": figures.get("others obeyed", "-"),
         }
-        for number, told in enumerate(story[name])
-    ] + [
-        {
-            "round": "real pictures",
-            "crowd's score": f"{real['score']:.1f}",
-            "diversity": f"{real['diversity']:.2f}",
-            "obeyed": f"{real['obeyed']:.2f}",
-            "others obeyed": "-",
-        }
+        for number, figures in (*enumerate(story[name]), ("real pictures", real))
     ]
 
 
-table(rounds("the best of its own"), about="Trained on the best of its own drawings")
+table(rounds("the best of its own"), digits=2, about="Trained on the best of its own drawings")
 
 # %% [markdown]
 # The score rises, and fewer captions are obeyed. Diversity falls, from more than real pictures have (odd drawings count as variety, too) to about as much or a little less. Is that the price of the votes? To tell, here is the same without any votes: trained on *any* of its own drawings, picked by chance. What is lost in this table is lost without a vote. A model that eats what it cooked
 # learns its own mistakes along with the rest, and loses variety (Alemohammad et al. 2023, arXiv:2307.01850, let models do it until they break).
 
 # %%
-table(rounds("any of its own"), about="Trained on drawings of its own picked by chance")
+table(
+    rounds("any of its own"), digits=2, about="Trained on drawings of its own picked by chance"
+)
 
 # %% [markdown]
 # ## Real pictures, weighted
@@ -489,13 +484,13 @@ table(rounds("any of its own"), about="Trained on drawings of its own picked by 
 # The other way goes back to the real pictures. The votes train a model of taste; the model of taste looks at every picture in the data; and those that it likes come up more often in the training. Their *weights* are the odds of a vote up:
 # a picture with a chance of 0.9 weighs 9, one with 0.1 weighs a ninth. (Lee et al. 2023, arXiv:2302.12192, trained Stable Diffusion in such a way.)
 
-# %% [markdown] exercise={"name": "count_left", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="count_left" minutes=10 difficulty="some thought"
 # ### Exercise 7.5: How many pictures are left?
 #
 # Weights have a price: if one picture weighs as much as all the others together, the model hardly sees the others. The *effective count* of weights is the square of their sum divided by the sum of their squares. Write `count_left(weights)`.
 
 
-# %% nbgrader={"grade": false, "grade_id": "count_left", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="count_left"
 def count_left(weights):
     """How many equal weights would do as much as these.
 
@@ -506,8 +501,7 @@ def count_left(weights):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-count_left", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.count_left(count_left)
+# %% check="count_left" points=1
 
 # %% [markdown] hints="count_left"
 # <details><summary>Hint 1</summary>
@@ -527,7 +521,9 @@ checks.count_left(count_left)
 # </details>
 
 # %%
-chance = taste(centred_by_scene(thumbnails(pool), scenes=len(many)))  # the last taste learned above
+chance = taste(
+    centred_by_scene(thumbnails(pool), scenes=len(many))
+)  # the last taste learned above
 weights = chance / (1 - chance)
 picked = reweighted(weights, scenes=len(many), each=24, seed=0)
 left = mean(effective_count(weights[i :: len(many)]) for i in range(len(many)))
@@ -537,7 +533,11 @@ print(
 )
 
 # %%
-table(rounds("real pictures by taste"), about="Trained on real pictures, weighted by taste")
+table(
+    rounds("real pictures by taste"),
+    digits=2,
+    about="Trained on real pictures, weighted by taste",
+)
 
 # %%
 ways = ("the best of its own", "real pictures by taste", "any of its own")
@@ -599,20 +599,11 @@ drawn, figures = checkpoints.shipped("captions")
 kinds = list(figures["pictures of each"])
 print(*zip(figures["captions"][:4], figures["coarse"][:4], strict=True), sep="\n")
 
-
-def spread(runs, figure):
-    """Mean over the seeds, and how far they spread."""
-    values = [run[figure] for run in runs]
-    return (
-        f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
-    )
-
-
 table(
     [
         {"trained with": name, "pictures of each": figures["pictures of each"].get(name, "")}
         | {
-            title: spread(figures[name], figure)
+            title: mean_and_spread(run[figure] for run in figures[name])
             for title, figure in (
                 ("subject", "subject"),
                 ("place", "place"),
@@ -654,8 +645,8 @@ print(
     f"Without votes, on any of its own: score {blind[-1]['score']:.0f}, diversity {blind[-1]['diversity']:.2f}."
 )
 print(
-    f"Captions: all right {spread(figures['whole captions'], 'all')} with whole ones, "
-    f"{spread(figures['coarse captions'], 'all')} with coarse ones."
+    f"Captions: all right {mean_and_spread(run['all'] for run in figures['whole captions'])} with whole ones, "
+    f"{mean_and_spread(run['all'] for run in figures['coarse captions'])} with coarse ones."
 )
 
 # %% [markdown]

@@ -36,7 +36,8 @@ from course_lib.artist import noises, shipped_artist
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.judge import neighbours
-from course_lib.pictures import chart, example_photo, load_photo, show, table, to_pixels
+from course_lib.pictures import chart, example_photo, load_photo, mean_and_spread
+from course_lib.pictures import show, table, to_pixels
 from course_lib.sampling import walk
 from course_lib.sizes import calculation, size_calculator
 from course_lib.sizes import Bytes, CopyArithmetic, in_two_bytes, model_size, picture_size
@@ -49,7 +50,7 @@ import math
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from statistics import mean, stdev
+from statistics import mean
 from tqdm.auto import tqdm
 
 # %% image="copies"
@@ -105,13 +106,13 @@ numbers = 1_066_235_307  # of Stable Diffusion 1: lesson 9 counts them
 print(f"{numbers:,} numbers of 32 bits: {model_size(numbers)}.")
 print(f"The same in 16 bits: {model_size(numbers, bits=16)}.")
 
-# %% [markdown] exercise={"name": "collection_size", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="collection_size" minutes=5 difficulty="first steps"
 # ### Exercise 8.1: How large is a collection?
 #
 # Write `collection_size(pictures, width, height, bits)`: the bytes of so many pictures, when each pixel takes `bits` bits. A byte is 8 bits.
 
 
-# %% nbgrader={"grade": false, "grade_id": "collection_size", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="collection_size"
 def collection_size(pictures, width, height, bits):
     """How many bytes a collection takes.
 
@@ -122,8 +123,7 @@ def collection_size(pictures, width, height, bits):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-collection_size", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.collection_size(collection_size)
+# %% check="collection_size" points=1
 
 # %% [markdown] hints="collection_size"
 # <details><summary>Hint 1</summary>
@@ -200,13 +200,13 @@ show(
 # %% [markdown]
 # A picture of two bytes is one of 65,536. With 2.3 billion pictures, each of these numbers would have to stand for thirty-five thousand of them. It is worse: two bytes are not even enough for a *name*.
 
-# %% [markdown] exercise={"name": "number_bits", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="number_bits" minutes=10 difficulty="some thought"
 # ### Exercise 8.2: A number for each
 #
 # Every one of `count` pictures is to get a number of its own, the first number being 0. All numbers are written with equally many bits. Write `number_bits(count)`: how many bits are enough?
 
 
-# %% nbgrader={"grade": false, "grade_id": "number_bits", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="number_bits"
 def number_bits(count):
     """The smallest number of bits that gives each of `count` things a number of its own.
 
@@ -220,8 +220,7 @@ def number_bits(count):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-number_bits", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.number_bits(number_bits)
+# %% check="number_bits" points=2
 
 # %% [markdown] hints="number_bits"
 # <details><summary>Hint 1</summary>
@@ -290,13 +289,13 @@ print(f"Pictures of that size in {model_file}: {model_file / smallest:,.0f}.")
 #
 # For each drawing, find the nearest picture that the model learned from. Their distance is the root of the mean squared difference over all pixels, as in lesson 6.
 
-# %% [markdown] exercise={"name": "to_nearest", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="to_nearest" minutes=10 difficulty="some thought"
 # ### Exercise 8.3: How far to the nearest?
 #
 # Write `to_nearest(drawings, known)`: for each drawing its distance to the nearest of the known pictures. The distance of two pictures is the root of the mean of their squared differences.
 
 
-# %% nbgrader={"grade": false, "grade_id": "to_nearest", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="to_nearest"
 def to_nearest(drawings, known):
     """How far each drawing lies from the nearest known picture.
 
@@ -309,8 +308,7 @@ def to_nearest(drawings, known):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-to_nearest", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.to_nearest(to_nearest)
+# %% check="to_nearest" points=2
 
 # %% [markdown] hints="to_nearest"
 # <details><summary>Hint 1</summary>
@@ -336,13 +334,13 @@ checks.to_nearest(to_nearest)
 #
 # "Half" is a choice, and you may choose otherwise. What matters is that it is stated before one looks, and that one knows how often it is wrong: a fresh picture of the world was not copied from anything, so whenever the rule calls one a copy, it is a *false alarm*.
 
-# %% [markdown] exercise={"name": "is_copy", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="is_copy" minutes=5 difficulty="first steps"
 # ### Exercise 8.4: The rule
 #
 # Write `is_copy(to_known, to_fresh, share)`: for each drawing whether it is a copy. Both distances are given; `share` says how large a part of `to_fresh` the distance `to_known` may be, at most.
 
 
-# %% nbgrader={"grade": false, "grade_id": "is_copy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="is_copy"
 def is_copy(to_known, to_fresh, share):
     """Which drawings are copies.
 
@@ -354,8 +352,7 @@ def is_copy(to_known, to_fresh, share):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-is_copy", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.is_copy(is_copy)
+# %% check="is_copy" points=1
 
 # %% [markdown] hints="is_copy"
 # <details><summary>Hint 1</summary>
@@ -397,8 +394,8 @@ for size, steps in {1: 200, 4: 800}.items():
 # %%
 def over_seeds(name, size, figure, digits=2):
     """Mean of a figure over the seeds, and how far they spread."""
-    values = [run[figure] for run in recipe[name] if run["pictures"] == size]
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+    values = (run[figure] for run in recipe[name] if run["pictures"] == size)
+    return mean_and_spread(values, digits)
 
 
 live_copies = {}
@@ -530,13 +527,13 @@ show(
 #
 # Our small case: 1,000 pictures, of which one fills 10 %, 3 % or 1 % of the training. It is the one least like the others, so that no drawing is taken for it by chance. How often does it come back, compared with any of the others?
 
-# %% [markdown] exercise={"name": "times_as_often", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="times_as_often" minutes=10 difficulty="some thought"
 # ### Exercise 8.5: How many times as often?
 #
 # For each drawing you are told which training picture it is a copy of, or -1 if it is a copy of none. Write `times_as_often(copy_of, repeated, count)`: how many times as often the repeated picture came back as *one* of the others did on average.
 
 
-# %% nbgrader={"grade": false, "grade_id": "times_as_often", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="times_as_often"
 def times_as_often(copy_of, repeated, count):
     """How much more often the repeated picture is copied than the average other one.
 
@@ -551,8 +548,7 @@ def times_as_often(copy_of, repeated, count):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-times_as_often", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.times_as_often(times_as_often)
+# %% check="times_as_often" points=2
 
 # %% [markdown] hints="times_as_often"
 # <details><summary>Hint 1</summary>
@@ -634,13 +630,13 @@ show(
 #
 # Now the other end. Two models learn from pictures that have *nothing* in common: not one training picture of the one was shown to the other. Then both start from the same noise. If each only pasted its own pictures together, there would be little reason why they should agree.
 
-# %% [markdown] exercise={"name": "pair_distances", "minutes": 10, "difficulty": "a challenge"}
+# %% [markdown] exercise="pair_distances" minutes=10 difficulty="a challenge"
 # ### Exercise 8.6: From the same noise
 #
 # Drawing i of `first` and drawing i of `second` began as the same noise. Write `pair_distances(first, second)`: the mean distance of drawings from the same noise, and the mean distance of drawings from different noise. Distances are root mean squares, as before.
 
 
-# %% nbgrader={"grade": false, "grade_id": "pair_distances", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="pair_distances"
 def pair_distances(first, second):
     """How alike two models draw from the same noise, and from different noise.
 
@@ -654,8 +650,7 @@ def pair_distances(first, second):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-pair_distances", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.pair_distances(pair_distances)
+# %% check="pair_distances" points=2
 
 # %% [markdown] hints="pair_distances"
 # <details><summary>Hint 1</summary>
@@ -775,7 +770,7 @@ table(
     about="Facts of this lesson",
 )
 
-# %% [markdown] exercise={"name": "what_follows", "minutes": 30, "difficulty": "a challenge"}
+# %% [markdown] exercise="what_follows" minutes=30 difficulty="a challenge"
 # ### Exercise 8.7: What follows?
 #
 # Choose one of these questions, and answer it in 300 to 500 words, for a reader who disagrees with you.
@@ -796,7 +791,7 @@ table(
 # | What is the case, what some law says, and what ought to be are kept apart; of a law, it is said which country's | 2 |
 # | What finding, or which case, would change your mind | 1 |
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "what_follows", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] answer="what_follows" points=10
 # *There is no model answer.* People who agree on every figure of this lesson disagree on what follows from them, and the course takes no side. Before you hand in, read your text against the table of the task, row by row: which sentence of yours earns the points?
 
 # %% [markdown]

@@ -77,14 +77,14 @@ except CourseError as error:
     counts = inside.COUNTED
     print(error)
 
-# %% [markdown] exercise={"name": "count_parameters", "minutes": 10, "difficulty": "first steps"}
+# %% [markdown] exercise="count_parameters" minutes=10 difficulty="first steps"
 # ### Exercise 9.1: Count them yourself
 #
 # A *linear* layer from 320 numbers to 1280 has a weight for each pair, and one *bias* for each of the 1280. A *convolution* with a window of 3 by 3 has a weight for each pair of channels and
 # each place in the window, and one bias for each channel that comes out. Write `count_parameters(layers)`: how many numbers a list of layers has in all.
 
 
-# %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="count_parameters"
 def count_parameters(layers):
     """How many parameters layers have in all.
 
@@ -100,8 +100,7 @@ def count_parameters(layers):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-count_parameters", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.count_parameters(count_parameters)
+# %% check="count_parameters" points=1
 
 # %% [markdown] hints="count_parameters"
 # <details><summary>Hint 1</summary>
@@ -183,13 +182,13 @@ table(
 # Our denoiser works on pixels. At 512 by 512 that would be dear. So Stable Diffusion has an *autoencoder*, trained first and by itself: its encoder folds each block of 8 by 8 pixels, three colours each, into
 # 4 numbers, and its decoder makes pixels of them again (Rombach et al. 2022, CVPR, arXiv:2112.10752). What lies between is called a *latent*, and all noise, walking and guiding happens there. The decoder is asked once, at the end.
 
-# %% [markdown] exercise={"name": "times_fewer", "minutes": 5, "difficulty": "first steps"}
+# %% [markdown] exercise="times_fewer" minutes=5 difficulty="first steps"
 # ### Exercise 9.2: How many times fewer?
 #
 # Write `times_fewer(size, fold, channels)`: how many numbers a colour picture has for each number of its latent.
 
 
-# %% nbgrader={"grade": false, "grade_id": "times_fewer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="times_fewer"
 def times_fewer(size, fold, channels):
     """How many times fewer numbers a latent has than its picture.
 
@@ -204,8 +203,7 @@ def times_fewer(size, fold, channels):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-times_fewer", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-checks.times_fewer(times_fewer)
+# %% check="times_fewer" points=1
 
 # %% [markdown] hints="times_fewer"
 # <details><summary>Hint 1</summary>
@@ -248,13 +246,13 @@ print(
 #
 # </details>
 
-# %% [markdown] exercise={"name": "amount_for", "minutes": 10, "difficulty": "some thought"}
+# %% [markdown] exercise="amount_for" minutes=10 difficulty="some thought"
 # ### Exercise 9.3: From rung to amount
 #
 # Write `amount_for(alpha)`: the amount $t$ on our ladder at which noise and picture stand in the same proportion as on a rung with this alpha-bar.
 
 
-# %% nbgrader={"grade": false, "grade_id": "amount_for", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="amount_for"
 def amount_for(alpha):
     """The amount of noise on the straight path that matches a rung.
 
@@ -266,8 +264,7 @@ def amount_for(alpha):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-amount_for", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.amount_for(amount_for)
+# %% check="amount_for" points=2
 
 # %% [markdown] hints="amount_for"
 # <details><summary>Hint 1</summary>
@@ -310,14 +307,14 @@ print(
 # The last rung is not pure noise. In training, the U-Net always saw a trace of the picture there; when it draws, it gets noise alone and takes it for a rung with a trace. Below, our walk begins near that rung, too,
 # and with noise alone, as the library's sampler does.
 
-# %% [markdown] exercise={"name": "ddim_step", "minutes": 10, "difficulty": "a challenge"}
+# %% [markdown] exercise="ddim_step" minutes=10 difficulty="a challenge"
 # ### Exercise 9.4: One step of their sampler
 #
 # Write `ddim_step(noisy, noise, alpha, after)`: from a rung with alpha-bar `alpha` to the one with `after`. `noise` is what the network takes the noise to be. Work out the clean picture that goes with it, and put clean picture and noise together again in
 # the next rung's parts.
 
 
-# %% nbgrader={"grade": false, "grade_id": "ddim_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution="ddim_step"
 def ddim_step(noisy, noise, alpha, after):
     """One step back on the ladder.
 
@@ -330,8 +327,7 @@ def ddim_step(noisy, noise, alpha, after):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check-ddim_step", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-checks.ddim_step(ddim_step)
+# %% check="ddim_step" points=2
 
 # %% [markdown] hints="ddim_step"
 # <details><summary>Hint 1</summary>

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from course_tools.classroom.grade import grade
-from tests.support.classroom import LESSON, hand_in, make_course, read
+from tests.support.classroom import LESSON, hand_in, make_course_directory, read
 from tests.support.make_class import filled, solutions_of
 from tests.support.serving import serving
 
@@ -24,7 +24,7 @@ SCRIPT = f'<script>{MARK}</script><img src=\'x\' onerror="{MARK}"><svg onload="{
 @pytest.fixture(scope="module")
 def course(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class of two, graded but for their essays: ana has all right; mallory put scripts wherever there is room."""
-    course = make_course(tmp_path_factory.mktemp("browser") / "course", checkout)
+    course = make_course_directory(tmp_path_factory.mktemp("browser") / "course", checkout)
     empty, right = read(course, "release"), solutions_of(read(course, "source"))
     hand_in(course, "ana", filled(empty, {**right, "essay": "It belongs to whoever took it, *I think*."}))
     fails = f"def psnr(picture, truth):\n    raise ValueError({SCRIPT!r})"

@@ -23,42 +23,13 @@ from course_tools.classroom.assign import assign
 from course_tools.classroom.leaks import find_leaks, opened, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds, imports_of, squeezed
 from course_tools.cli import main
-from course_tools.notebooks.build import build
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import render
-from course_tools.notebooks.source import lessons
-from tests.notebooks.test_build import DOT, LESSON
+from tests.support.made_course import DOT, LESSON, SECOND, build, exercise, make_course, with_written, write, written
 
-WRITTEN = """\
-# %% [markdown] exercise={"name": "whose_photo", "minutes": 15, "difficulty": "a challenge"}
-# ### Exercise 1.3: Whose photo?
-# Say whose it is.
-#
-# | What counts | Points |
-# | --- | ---: |
-# | Both sides | 2 |
-# | What would change your mind | 1 |
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "whose_photo", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# An answer that no student should be shown.
-
-"""  # noqa: E501
 SECRET = "(1 - amount) * picture + amount * noise"
-FIRST = LESSON.replace("# %% [markdown]\n# ## What was measured", f"{WRITTEN}# %% [markdown]\n# ## What was measured")
-SECOND = LESSON.replace("Lesson 1", "Lesson 2").replace(" 1.", " 2.").replace("blend", "b").replace("mix", "m")
-
-
-def make_course(root: Path) -> Path:
-    """A course of two small lessons, 01_noise with a written exercise."""
-    for folder in ("notebooks/source", "images", "docs", "course_lib"):
-        (root / folder).mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[tool.course]\nrepository = ""\n')
-    (root / "course_lib/__init__.py").write_text('__version__ = "0.1.0"\n')
-    marks = [f"<!-- {name}:{end} -->\n" for name in ("colab", "lessons") for end in ("begin", "end")]
-    (root / "README.md").write_text("".join(marks))
-    (root / "images/dot.png").write_bytes(DOT)
-    (root / "notebooks/source/01_noise.py").write_text(FIRST)
-    (root / "notebooks/source/02_more.py").write_text(SECOND)
-    return root
+FIRST = with_written(LESSON, written("1.3", "An answer that no student should be shown."))
+COURSE = {"01_noise": FIRST, "02_more": SECOND}  # two small lessons, the first with a written exercise
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +46,7 @@ def no_process_for_alembic() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_course(tmp_path_factory.mktemp("course") / "root")
+    return make_course(tmp_path_factory.mktemp("course") / "root", COURSE)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +92,9 @@ def test_it_is_nbgraders_standard_course_directory(assigned: Path) -> None:
 def test_the_release_is_the_courses_own_blank_lesson_but_for_the_link_to_its_solution(
     assigned: Path, root: Path
 ) -> None:
-    assert len(render(root)) == 2
-    for rendered in render(root):
+    project = Project.read(root)
+    assert len(render(project)) == 2
+    for rendered in render(project):
         release = read(assigned, "release", rendered.lesson.name)
         nbformat.validate(release)
         MetadataValidator().validate_nb(release)
@@ -289,12 +261,10 @@ def test_points_stay_once_somebody_was_graded(root: Path, tmp_path: Path) -> Non
 
 
 def test_an_exercise_more_after_a_submission_is_refused_in_nbgraders_words(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     list(assign(course, ["2"], tmp_path / "class"))
     hand_in(tmp_path / "class", "02_more")
-    path = course / "notebooks/source/02_more.py"
-    path.write_text(path.read_text().replace(" 2.2", " 2.3").replace('"m"', '"m3"').replace("m(", "m3(")
-                    .replace("check-m", "check-m3").replace("(m)", "(m3)").replace(" 2.3", " 2.2"))  # fmt: skip
+    write(course, with_written(SECOND, exercise("m3", "2.3")), "02_more")
     with pytest.raises(CourseError, match="could not make the release of 02_more: RuntimeError: Cannot add or remove"):
         list(assign(course, ["2"], tmp_path / "class"))
 
@@ -333,7 +303,7 @@ def zipped(folder: Path) -> bytes:
 
 def assert_nothing_leaks(course: Path, root: Path, names: list[str]) -> None:
     """Open every released byte, as it lies and zipped, and look for each line of each solution and for each seed."""
-    for rendered in render(root):
+    for rendered in render(Project.read(root)):
         if (name := rendered.lesson.name) not in names:
             continue
         public = squeezed("\n".join(cell.source for cell in rendered.blank.cells))
@@ -405,7 +375,7 @@ HIDING_PLACES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.fixture(scope="module")
 def secret(root: Path) -> dict[str, str]:
-    rendered = render(root)[0]
+    rendered = render(Project.read(root))[0]
     return secrets_of(rendered.marked, rendered.blank)
 
 
@@ -419,7 +389,7 @@ def test_a_solution_is_found_wherever_it_hides(secret: dict[str, str], tmp_path:
 
 def test_a_written_answer_and_a_hidden_test_are_secrets_too(assigned: Path, root: Path, tmp_path: Path) -> None:
     marked = read(assigned, "source")
-    secret = secrets_of(marked, render(root)[0].blank)
+    secret = secrets_of(marked, render(Project.read(root))[0].blank)
     seed = hidden_seeds(graded_cells(marked)["check-mix"].source)[0]
     (tmp_path / "file").write_text(f"An answer that no student should be shown. seed={seed}")
     assert find_leaks(tmp_path, secret) == [
@@ -438,7 +408,7 @@ def test_a_lesson_that_would_leak_is_not_released(root: Path, tmp_path: Path) ->
 
 
 def test_what_the_lesson_says_openly_is_no_secret(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     path = course / "notebooks/source/01_noise.py"
     path.write_text(path.read_text().replace("## A first look", f"## A first look\n# It is `return {SECRET}`."))
     list(assign(course, ["1"], tmp_path / "class"))
@@ -450,18 +420,19 @@ def test_what_the_lesson_says_openly_is_no_secret(root: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_nothing_of_the_courses_own_solutions_goes_out(checkout: Path, tmp_path: Path) -> None:
-    there = [lesson.name for lesson in lessons(checkout)]
+    there = [lesson.name for lesson in Project.read(checkout).lessons]
     told = {one.lesson: one for one in assign(checkout, there, tmp_path)}
     assert_nothing_leaks(tmp_path, checkout, there)
-    for lesson in lessons(checkout):
+    for lesson in Project.read(checkout).lessons:
         assert told[lesson.name].points == sum(exercise.points for exercise in lesson.exercises) > 0
         assert sum(max_scores(tmp_path, lesson.name).values()) == told[lesson.name].points
 
 
 @pytest.mark.slow
 def test_the_solutions_pass_with_any_hidden_seed(checkout: Path, one_thread: None) -> None:
-    assert len(render(checkout)) == 10
-    for rendered in render(checkout):
+    project = Project.read(checkout)
+    assert len(render(project)) == 10
+    for rendered in render(project):
         names: dict[str, Any] = {}
         for cell in rendered.solved.cells:
             if cell.cell_type == "code" and not cell.metadata.get("course"):
@@ -490,7 +461,7 @@ def test_the_wheel_ships_no_notebook(checkout: Path) -> None:
 
 
 def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_course(tmp_path / "root", COURSE)
     (course / "docs/instructors.md").write_text(
         "# Guide\n<!-- lessons:begin -->\nold\n<!-- lessons:end -->\n<!-- plans:begin -->\n<!-- plans:end -->\nend\n"
     )
@@ -503,7 +474,7 @@ def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
     source = course / "notebooks/source/01_noise.py"
     opening = "# # Lesson 1: Noise\n#\n# You will be able to\n#\n# - add noise,\n#   much noise;\n# - take it away.\n"
     source.write_text(source.read_text().replace("# # Lesson 1: Noise\n", opening))
-    (course / "notebooks/source/02_more.py").write_text(SECOND.replace("A first look", "As in lesson 1"))
+    write(course, SECOND.replace("A first look", "As in lesson 1"), "02_more")
     build(course)
     guide = (course / "docs/instructors.md").read_text()
     assert "| 1. Noise | add noise, much noise; take it away | none | 45 | 3 | 5 |" in guide
@@ -519,6 +490,6 @@ def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
     assert "short" not in told
     assert "`whose_photo`, 15 minutes, a challenge, 3 points.\n\nWritten: a person grades it" in page
     assert build(course, check=True) == []
-    source.write_text(source.read_text().replace('"blend", "minutes": 5', '"blend", "minutes": 9'))
+    source.write_text(source.read_text().replace('"blend" minutes=5', '"blend" minutes=9'))
     stale = [line.split(":")[0] for line in build(course, check=True)]
     assert {"docs/instructors.md", "docs/exercises.md"} <= set(stale)

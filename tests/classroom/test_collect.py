@@ -28,8 +28,10 @@ from course_tools.classroom.repair import repair
 from course_tools.classroom.submission import definitions, graded_cells
 from course_tools.cli import main
 from course_tools.notebooks.lesson import notebook_text
+from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import render
-from tests.classroom.test_assign import make_course
+from tests.classroom.test_assign import COURSE
+from tests.support.made_course import make_course
 from tests.support.make_class import WAYS, Answers, answers_of, as_zip, exercises_of, make_class
 
 Notebook = dict[str, Any]
@@ -40,8 +42,8 @@ ESSAY = "It is the photographer's, and here is why."
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, nbformat.NotebookNode]:
-    root = make_course(tmp_path_factory.mktemp("course") / "root")
-    return {rendered.lesson.name: rendered.blank for rendered in render(root)}
+    root = make_course(tmp_path_factory.mktemp("course") / "root", COURSE)
+    return {rendered.lesson.name: rendered.blank for rendered in render(Project.read(root))}
 
 
 @pytest.fixture
@@ -982,7 +984,7 @@ def test_a_newer_submission_takes_the_place_of_the_older(
     assert len(os.listdir(course / "originals/ana")) == 2
 
 
-@pytest.mark.parametrize("where", ["write_beside", "replace_folder"])
+@pytest.mark.parametrize("where", ["atomic_write", "replace_folder"])
 def test_a_student_is_laid_out_whole_or_not_at_all(
     course: Path, lms: Path, done: Notebook, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

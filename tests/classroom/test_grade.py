@@ -29,7 +29,7 @@ from course_tools.classroom.gradebook import Course
 from course_tools.classroom.sandbox import Limits, Sandbox
 from course_tools.classroom.submission import graded_cells, hidden_seeds
 from course_tools.notebooks.lesson import ANSWER
-from tests.support.classroom import LESSON, hand_in, make_course, read
+from tests.support.classroom import LESSON, hand_in, make_course_directory, read
 from tests.support.hostile import RIGHT
 from tests.support.make_class import answers_of, as_zip, exercises_of, filled, make_class, solutions_of
 
@@ -236,7 +236,7 @@ def test_what_is_no_course_directory_is_said(tmp_path, capsys):
 
 @pytest.fixture
 def course(tmp_path: Path, checkout: Path) -> Path:
-    return make_course(tmp_path / "course", checkout)
+    return make_course_directory(tmp_path / "course", checkout)
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ class TestAClass:
     @pytest.fixture(scope="class")
     @classmethod
     def root(cls, tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
-        root = make_course(tmp_path_factory.mktemp("class") / "course", checkout)
+        root = make_course_directory(tmp_path_factory.mktemp("class") / "course", checkout)
         empty, right = read(root, "release"), solutions_of(read(root, "source"))
         full = filled(empty, right)
         wrong = {"blend": "def blend(picture, noise, amount):\n    return picture"}
@@ -517,7 +517,7 @@ def test_from_assign_to_feedback_and_grades_by_the_three_commands(checkout, tmp_
 @pytest.mark.slow
 @pytest.mark.sandbox
 def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, tmp_path):
-    calm = make_course(tmp_path / "calm", checkout)
+    calm = make_course_directory(tmp_path / "calm", checkout)
     expected = mixed_class(calm, 20)
     stormy = tmp_path / "stormy"
     shutil.copytree(calm, stormy)
@@ -563,7 +563,7 @@ def test_without_a_scheduler_a_cluster_is_refused_in_a_sentence(monkeypatch):
 @pytest.mark.sandbox
 def test_a_worker_that_is_killed_loses_nothing(checkout, tmp_path):
     distributed = pytest.importorskip("distributed", reason="comes with dev")
-    root = make_course(tmp_path / "course", checkout)
+    root = make_course_directory(tmp_path / "course", checkout)
     expected = mixed_class(root, 10)
     lines: list[str] = []
     killed: list[int] = []

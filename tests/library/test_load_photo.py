@@ -167,9 +167,8 @@ def test_what_is_transparent_becomes_white_and_half_of_it_pale(tmp_path, mode):
 
 
 def test_the_hidden_colour_of_a_clear_pixel_does_not_leak(tmp_path):
-    pixels = np.zeros(
-        (64, 64, 4), np.uint8
-    )  # black and clear, beside white and opaque, in columns finer than the result
+    # Black and clear, beside white and opaque, in columns finer than the result.
+    pixels = np.zeros((64, 64, 4), np.uint8)
     pixels[:, ::2] = 255
     Image.fromarray(pixels).save(tmp_path / "fringe.png")
     assert to_pixels(load_photo(tmp_path / "fringe.png", size=16)).min() >= 254

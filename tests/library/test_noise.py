@@ -80,12 +80,9 @@ def test_more_noise_means_less_signal(cat):
 def test_signal_to_noise_of_a_picture_as_strong_as_the_noise_is_0_decibels_half_way():
     checker = torch.tensor([1.0, -1.0]).repeat(48)  # mean 0, variance 1
     assert signal_to_noise(checker.reshape(1, 3, 4, 8), 0.5) == pytest.approx(0)
-    assert signal_to_noise(checker.reshape(1, 3, 4, 8), 1 / 11) == pytest.approx(
-        20, abs=1e-4
-    )  # ten times the amplitude
-    assert signal_to_noise(3 + checker.reshape(1, 3, 4, 8), 0.5) == pytest.approx(
-        0, abs=1e-4
-    )  # brightness is no signal
+    # Ten times the amplitude is 20 decibels; brightness is no signal.
+    assert signal_to_noise(checker.reshape(1, 3, 4, 8), 1 / 11) == pytest.approx(20, abs=1e-4)
+    assert signal_to_noise(3 + checker.reshape(1, 3, 4, 8), 0.5) == pytest.approx(0, abs=1e-4)
 
 
 def test_correlation_and_autocorrelation_agree_with_numpy(cat):

@@ -18,7 +18,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from course_lib.errors import CourseError
-from course_lib.pictures import PALETTE, animate, chart, example_photo, show, table, to_pixels
+from course_lib.pictures import PALETTE, animate, chart, example_photo, mean_and_spread, show, table, to_pixels
 
 
 def noise(count=1, size=96, seed=0):
@@ -540,6 +540,20 @@ def test_a_table_in_a_notebook_has_a_caption_and_headings_for_columns_and_rows()
     for tag in ("table", "caption", "tr", "th", "td"):
         assert len(re.findall(f"<{tag}[ >]", shown.html)) == shown.html.count(f"</{tag}>")
     assert html.escape("<means>") in shown.html
+
+
+def test_a_table_shows_floats_with_as_many_decimals_as_it_is_told():
+    rows = [{"a": 0.126, "b": 3, "c": torch.tensor(2.0), "d": "0.1"}]
+    assert table(rows, about="x").text.split("\n")[-1].split() == ["0.1", "3", "2.0", "0.1"]
+    assert table(rows, about="x", digits=2).text.split("\n")[-1].split() == ["0.13", "3", "2.00", "0.1"]
+
+
+def test_a_mean_stands_with_the_spread_of_a_sample_and_a_single_value_alone():
+    assert mean_and_spread(value / 10 for value in (1, 2, 3)) == "0.20 ± 0.10"  # of all, not a sample, it were 0.08
+    assert mean_and_spread([0.12345, 0.12345], digits=4) == "0.1235 ± 0.0000"
+    assert mean_and_spread([0.5]) == "0.50"
+    with pytest.raises(CourseError, match="at least one value"):
+        mean_and_spread([])
 
 
 def test_a_table_leaves_blank_what_a_row_lacks():

@@ -12,6 +12,13 @@ from course_lib.world import Renders, Scene, parse, render
 from course_lib.world.shapes import Canvas, SeededDetails, capsule, ellipse, polygon, smoothstep, wave
 
 
+def test_the_small_library_is_of_scenes_that_models_may_see():
+    scenes = world.small_library()
+    assert len(set(scenes)) == 8
+    assert not any(scene.held_out for scene in scenes)
+    assert {scene.place for scene in scenes} == {"grass", "white sofa"}
+
+
 def test_the_world_has_more_than_150_different_captions_the_explainers_among_them():
     captions = world.captions()
     assert len(set(captions)) == len(captions) > 150

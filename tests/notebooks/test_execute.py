@@ -15,6 +15,7 @@ from nbformat.v4 import new_output
 from course_lib.errors import CourseError
 from course_tools import cli
 from course_tools.notebooks.execute import Timing, run, stored_outputs
+from tests.support.made_course import make_course, write
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -55,18 +56,12 @@ ipywidgets.VBox([ipywidgets.FloatSlider(description="noise"), ipywidgets.HTML('<
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     """An empty course; `add_lesson` fills it."""
-    for folder in ("course_lib", "docs", "images", "notebooks/source"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "pyproject.toml").write_text("[tool.course]\nrepository = ''\n")
-    (tmp_path / "README.md").write_text(
-        "<!-- colab:begin -->\n<!-- colab:end -->\n<!-- lessons:begin -->\n<!-- lessons:end -->\n"
-    )
-    return tmp_path
+    return make_course(tmp_path / "course", {})
 
 
 def add_lesson(course: Path, number: int, *cells: str) -> None:
     text = f"\n# %% [markdown]\n# # Lesson {number}: A pixel\n# It takes {{{{run_time}}}}.\n\n"
-    (course / f"notebooks/source/0{number}_pixel.py").write_text(HEADER + text + "\n".join(cells))
+    write(course, HEADER + text + "\n".join(cells), f"0{number}_pixel")
 
 
 def solved(course: Path, number: int) -> Path:
@@ -157,9 +152,9 @@ def test_a_lesson_that_fails_is_named_and_keeps_what_was_stored(course, capsys, 
         json.loads((course / "docs/timings.json").read_text())["lessons"]["01_pixel"]
         == (json.loads(times)["lessons"]["01_pixel"])
     )
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert "lesson 01_pixel" in told
-    assert reason in told
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "lesson 01_pixel" in said
+    assert reason in said
 
 
 @pytest.mark.unix

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.errors import CourseError
+from course_tools.notebooks.release import read_release
 from course_tools.notebooks.setup_cell import set_up_source
 
 ROOT = Path(__file__).parents[2]
@@ -63,31 +64,33 @@ def pyproject(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_the_cell_is_short_and_says_on_its_first_line_what_it_does() -> None:
-    lines = set_up_source(ROOT).split("\n")
+    lines = set_up_source(read_release(ROOT)).split("\n")
     assert len(lines) <= 30
     assert max(map(len, lines)) <= 120
     assert lines[0].startswith("#@title ")
 
 
 def test_no_address_is_named_while_the_setting_is_empty(pyproject: Callable[[str], Path]) -> None:
-    assert not re.search(r"github|https?:|git\+|0\.1\.0", set_up_source(pyproject("")))
+    assert not re.search(r"github|https?:|git\+|0\.1\.0", set_up_source(read_release(pyproject(""))))
 
 
 def test_a_set_repository_is_named_at_this_versions_tag(pyproject: Callable[[str], Path]) -> None:
-    assert '"course_lib @ git+https://github.com/OWNER/NAME@v0.1.0"' in set_up_source(pyproject("OWNER/NAME"))
+    assert '"course_lib @ git+https://github.com/OWNER/NAME@v0.1.0"' in set_up_source(
+        read_release(pyproject("OWNER/NAME"))
+    )
 
 
 @pytest.mark.parametrize("repository", ["OWNER", "https://github.com/OWNER/NAME", "OWNER/NAME/more", "OWNER/NA ME"])
 def test_a_repository_that_is_not_owner_and_name_is_refused(pyproject: Callable[[str], Path], repository: str) -> None:
     with pytest.raises(CourseError, match="write OWNER/NAME, or nothing"):
-        set_up_source(pyproject(repository))
+        read_release(pyproject(repository))
 
 
 def test_a_package_without_a_version_is_refused(pyproject: Callable[[str], Path]) -> None:
     root = pyproject("OWNER/NAME")
     (root / "course_lib/__init__.py").write_text("")
     with pytest.raises(CourseError, match="__version__"):
-        set_up_source(root)
+        read_release(root)
 
 
 # --- In an environment of its own -------------------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def assert_one_sentence(seen: str) -> None:
 @pytest.mark.slow
 def test_nothing_happens_where_the_library_is(reader: Path) -> None:
     course(reader.parents[2] / "notebooks")
-    seen = run_cell(reader, set_up_source(ROOT))
+    seen = run_cell(reader, set_up_source(read_release(ROOT)))
     assert (seen["seen"], seen["ok"], seen["added"], seen["lost"]) == ("", True, [], [])
     assert seen["where"] == str(reader.parents[2] / "notebooks/course_lib/__init__.py")
 
@@ -173,7 +176,7 @@ def test_nothing_happens_where_the_library_is(reader: Path) -> None:
 def test_a_wheel_beside_the_notebook_is_installed_and_nothing_else_changes(reader: Path) -> None:
     folder = reader.parents[2]
     wheel(course(folder / "course"), folder / "notebooks")
-    seen = run_cell(reader, set_up_source(ROOT))
+    seen = run_cell(reader, set_up_source(read_release(ROOT)))
     assert (seen["seen"], seen["ok"], seen["added"], seen["lost"]) == ("", True, ["course_lib==0.1.0"], [])
     assert "site-packages" in seen["where"]
 
@@ -191,7 +194,7 @@ def test_a_wheel_that_would_replace_a_package_is_refused_in_one_sentence(reader:
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "wheels"], cwd=newer, check=True
     )
     wheel(course(folder / "course", "replaceable>=2"), folder / "notebooks")
-    seen = run_cell(reader, set_up_source(ROOT))
+    seen = run_cell(reader, set_up_source(read_release(ROOT)))
     assert (seen["ok"], seen["where"], seen["added"], seen["lost"]) == (False, None, [], [])
     assert_one_sentence(seen["seen"])
     assert "could not be installed beside what is here" in seen["seen"]
@@ -228,7 +231,7 @@ def test_the_released_tag_of_the_repository_is_installed_where_there_is_no_wheel
         "GIT_CONFIG_KEY_0": f"url.{(folder / 'remote').as_uri()}/.insteadOf",
         "GIT_CONFIG_VALUE_0": "https://github.com/",
     }
-    seen = run_cell(reader, set_up_source(pyproject("OWNER/NAME")), **elsewhere)
+    seen = run_cell(reader, set_up_source(read_release(pyproject("OWNER/NAME"))), **elsewhere)
     assert (seen["seen"], seen["ok"], seen["added"], seen["lost"]) == ("", True, ["course_lib==0.1.0"], [])
     assert "site-packages" in seen["where"]
 
@@ -237,13 +240,13 @@ def test_the_released_tag_of_the_repository_is_installed_where_there_is_no_wheel
 def test_a_wheel_comes_before_the_repository(reader: Path, pyproject: Callable[[str], Path]) -> None:
     folder = reader.parents[2]
     wheel(course(folder / "course"), folder / "notebooks")
-    seen = run_cell(reader, set_up_source(pyproject("OWNER/NAME")), GIT_ALLOW_PROTOCOL="none")
+    seen = run_cell(reader, set_up_source(read_release(pyproject("OWNER/NAME"))), GIT_ALLOW_PROTOCOL="none")
     assert (seen["ok"], seen["added"]) == (True, ["course_lib==0.1.0"])
 
 
 @pytest.mark.slow
 def test_with_neither_wheel_nor_repository_one_sentence_says_what_to_do(reader: Path) -> None:
-    seen = run_cell(reader, set_up_source(ROOT))
+    seen = run_cell(reader, set_up_source(read_release(ROOT)))
     assert (seen["ok"], seen["where"], seen["added"], seen["lost"]) == (False, None, [], [])
     assert_one_sentence(seen["seen"])
     assert "make wheel" in seen["seen"]
@@ -251,7 +254,7 @@ def test_with_neither_wheel_nor_repository_one_sentence_says_what_to_do(reader: 
 
 @pytest.mark.slow
 def test_a_repository_out_of_reach_gives_one_sentence(reader: Path, pyproject: Callable[[str], Path]) -> None:
-    seen = run_cell(reader, set_up_source(pyproject("OWNER/NAME")), GIT_ALLOW_PROTOCOL="none")
+    seen = run_cell(reader, set_up_source(read_release(pyproject("OWNER/NAME"))), GIT_ALLOW_PROTOCOL="none")
     assert (seen["ok"], seen["added"], seen["lost"]) == (False, [], [])
     assert_one_sentence(seen["seen"])
 
@@ -261,7 +264,7 @@ def test_a_python_without_pip_gives_one_sentence(reader: Path) -> None:
     folder = reader.parents[2]
     wheel(course(folder / "course"), folder / "notebooks")
     next(folder.glob("venv/lib/python*/site-packages/pip")).unlink()
-    seen = run_cell(reader, set_up_source(ROOT))
+    seen = run_cell(reader, set_up_source(read_release(ROOT)))
     assert (seen["ok"], seen["added"], seen["lost"]) == (False, [], [])
     assert_one_sentence(seen["seen"])
     assert "No module named pip" in seen["seen"]

@@ -54,9 +54,11 @@ def test_a_process_of_its_own_measures(monkeypatch):
 
 @pytest.mark.parametrize(
     ("program", "sentence"),
-    [("from course_lib.errors import CourseError\nraise CourseError('no cat is here.')", "failed: no cat is here."),
-     ("import os; os._exit(7)", "it ended with status 7")],
-)  # fmt: skip
+    [
+        ("from course_lib.errors import CourseError\nraise CourseError('no cat is here.')", "failed: no cat is here."),
+        ("import os; os._exit(7)", "it ended with status 7"),
+    ],
+)
 def test_a_bench_that_fails_is_one_sentence(monkeypatch, program, sentence):
     monkeypatch.setattr(bench, "PROGRAM", program)
     with pytest.raises(CourseError, match=sentence):

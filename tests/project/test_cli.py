@@ -215,10 +215,10 @@ def test_what_can_not_be_drawn_is_one_sentence_and_leaves_nothing_behind(
 def test_a_sheet_that_can_not_be_written_leaves_the_old_one(painter, tmp_path, capsys, monkeypatch):
     (tmp_path / "cat.png").write_bytes(b"the one before")
 
-    def full(self, data):
+    def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     assert cli.main(["draw", "black cat laying on grass", "-o", "cat.png"]) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert (tmp_path / "cat.png").read_bytes() == b"the one before"

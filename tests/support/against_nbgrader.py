@@ -17,7 +17,7 @@ from pathlib import Path
 
 from course_lib import checks
 from course_tools.classroom.sandbox import Limits, Sandbox
-from tests.support.classroom import LESSON, hand_in, make_course, read
+from tests.support.classroom import LESSON, hand_in, make_course_directory, read
 from tests.support.hostile import HARMLESS, HOSTILE, RIGHT, SPIES
 from tests.support.make_class import filled
 
@@ -84,7 +84,7 @@ def points(course: Path, student: str) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        root = make_course(Path(folder) / "course", CHECKOUT, only=("blend", "to_screen"))
+        root = make_course_directory(Path(folder) / "course", CHECKOUT, only=("blend", "to_screen"))
         empty = read(root, "release")
         print("| Submission | `course grade` | s | plain nbgrader | s |")
         print("| --- | --- | ---: | --- | ---: |", flush=True)

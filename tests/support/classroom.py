@@ -1,7 +1,6 @@
 """A class to try grading with: lesson 1 as `course assign` makes it, an essay at its end, and what students hand in."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_tools.classroom.assign import assign
+from tests.support.made_course import make_course
 
 LESSON = "01_noise"
 ESSAY = """\
-# %% [markdown] exercise={"name": "essay", "minutes": 15, "difficulty": "a challenge"}
+# %% [markdown] exercise="essay" minutes=15 difficulty="a challenge"
 # ### Exercise 1.6: Whose photo?
 # Say whose it is.
 #
@@ -22,22 +22,16 @@ ESSAY = """\
 # | Both sides | 6 |
 # | What would change your mind | 4 |
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "essay", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
-# There is no model answer."""  # noqa: E501
+# %% [markdown] answer="essay" points=10
+# There is no model answer."""
 
 
-def make_course(root: Path, checkout: Path, *, only: Sequence[str] = ()) -> Path:
+def make_course_directory(root: Path, checkout: Path, *, only: Sequence[str] = ()) -> Path:
     """A course directory with lesson 1 and an essay, or with `only` these exercises of the lesson and little else."""
     text = (checkout / f"notebooks/source/{LESSON}.py").read_text()
     with tempfile.TemporaryDirectory() as folder:
-        course = Path(folder)
-        for name in ("pyproject.toml", "README.md", "course_lib/__init__.py"):
-            (course / name).parent.mkdir(exist_ok=True)
-            shutil.copy(checkout / name, course / name)
-        shutil.copytree(checkout / "images", course / "images")
-        source = course / f"notebooks/source/{LESSON}.py"
-        source.parent.mkdir(parents=True)
-        source.write_text(_with_only(text, only) if only else f"{text.rstrip()}\n\n{ESSAY}\n")
+        source = _with_only(text, only) if only else f"{text.rstrip()}\n\n{ESSAY}\n"
+        course = make_course(Path(folder, "course"), {LESSON: source}, images=checkout / "images")
         list(assign(course, [LESSON], root))
     return root
 
@@ -48,7 +42,7 @@ def _with_only(text: str, exercises: Sequence[str]) -> str:
     kept = [cells[0], next(cell for cell in cells if cell.startswith("# %%\nfrom course_lib import"))]
     kept.append("# %% [markdown]\n# ## Exercises\n\n")
     for number, name in enumerate(exercises, start=1):
-        place = next(place for place, cell in enumerate(cells) if f'exercise={{"name": "{name}"' in cell)
+        place = next(place for place, cell in enumerate(cells) if f'exercise="{name}"' in cell)
         kept.append(re.sub(r"### Exercise 1\.\d", f"### Exercise 1.{number}", cells[place]))
         kept += cells[place + 1 : place + 4]
     return header + "".join(kept)
