@@ -31,7 +31,8 @@ NOVEL = (
 def lesson_pictures(root: Path) -> dict[str, bytes]:
     """File name -> content of each picture that a stored lesson names for images/."""
     found = {}
-    for path in sorted((root / "notebooks/solutions").glob("[0-9][0-9]_*.ipynb")):  # the sources can't be read without
+    # Not by way of the sources: the build refuses those that show a picture which is not in images/ yet.
+    for path in sorted((root / "notebooks/solutions").glob("[0-9][0-9]_*.ipynb")):
         for name, (ending, data) in named_pictures(path.stem, nbformat.read(path, as_version=4)):
             found[f"{name}.{ending}"] = data
     return found

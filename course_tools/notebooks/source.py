@@ -431,7 +431,7 @@ def _check_check(source: Source, cell: Cell, name: str) -> None:
 
 
 def _check_independence(source: Source) -> None:
-    """Nothing may need what a reader has not written yet: no later cell uses an exercise's functions."""
+    """No later cell uses an exercise's function: the reader may not have written it."""
     for position, exercise in source.exercises.items():
         for cell in source.cells[position + 3 :]:  # past its solution and its check
             uses, bound = _uses(cell.tree.body if cell.tree else [], exercise.name)

@@ -136,13 +136,13 @@ def test_a_written_answer_is_blank_in_the_blank_notebook_and_graded_by_hand(cour
     assert (is_grade(answer), is_solution(answer), is_locked(answer)) == (True, True, False)
     assert determine_grade(answer) == (0, 3)  # nobody wrote anything
     answer.source = "Nobody's."
-    assert determine_grade(answer) == (None, 3)  # a person has to say
+    assert determine_grade(answer) == (None, 3)  # a person has to grade it
     heading = "### Exercise 1.3: Whose photo? (15 minutes, a challenge)\n"
     assert cell_of(blank, "exercise-whose_photo").source.startswith(heading)
     assert "It takes 45 minutes" in blank.cells[0].source
 
 
-# What is changed, where the mistake is told of, and words of it.
+# What is replaced in WITH_WRITTEN, by what, a piece of the line that the error names, and words of the sentence.
 WRITTEN_MISTAKES = {
     "another rubric": ("| Both sides | 2 |", "| Both sides | 3 |", 'exercise="whose_photo"', "comes to 4 points"),
     "no rubric": ("| Both sides | 2 |\n# | What would", "What would", 'exercise="whose_photo"', "comes to 0 points"),
@@ -529,7 +529,7 @@ def test_the_verifier_allows_one_badge_and_no_other_change_of_the_title(course: 
 
 # --- Author's mistakes ------------------------------------------------------------------------------------------------
 
-# What is replaced in LESSON, by what, a piece of the line that has to be named, and words of the sentence.
+# What is replaced in LESSON, by what, a piece of the line that the error names, and words of the sentence.
 MISTAKES = {
     "no solution region": (
         "    ### BEGIN SOLUTION\n    return (1 - amount) * picture + amount * noise\n    ### END SOLUTION",
@@ -710,8 +710,8 @@ MISTAKES = {
     "metadata that is not JSON": ('hints="blend"', 'hints="blend', 'hints="blend', "value as JSON"),
     "a header that is not YAML": ("into noise}", "into noise", "course: {", "the header is not YAML"),
 }
-# The mistakes that bring others with them, which is fair: there, the sentence looked for is one of several.
-BRINGS_OTHERS = {
+# Mistakes that cause further ones: of these the build says more than one sentence.
+CAUSES_OTHERS = {
     "metadata that is not JSON",
     "a solution that does not begin",
     "no name",
@@ -724,7 +724,7 @@ BRINGS_OTHERS = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_an_authors_mistake_stops_the_build_and_names_its_line(course: Path, name: str) -> None:
     found = refused(course, LESSON, *MISTAKES[name])
-    assert len(found) == 1 or name in BRINGS_OTHERS, found
+    assert len(found) == 1 or name in CAUSES_OTHERS, found
     assert not list(course.rglob("*.ipynb"))
 
 

@@ -44,7 +44,7 @@ def test_make_images_makes_them_all_again(checkout: Path, tmp_path: Path):
         assert len(stored) == len(made)
         assert max(np.abs(one - other).mean() for one, other in zip(stored, made, strict=True)) < 2
     stored = frames((checkout / "images/novel.png").read_bytes())[0]
-    assert np.abs(stored - stored[:, ::-1]).mean() > 10  # so the bar of 2 can be missed
+    assert np.abs(stored - stored[:, ::-1]).mean() > 10  # so another picture would not pass
 
 
 def test_the_walk_moves_and_is_small(checkout: Path):
