@@ -239,28 +239,3 @@ def strokes() -> Tensor:
 
 
 STROKES = strokes()
-
-
-class Plates:
-    """Plates that are drawn when asked for: picture i shows the plate of the seed first_seed + i.
-
-    plates[indices] draws them, (B, 3, height, 4 * height); `texts(indices)` says what is on them.
-    """
-
-    def __init__(self, *, count: int, first_seed: int, height: int = HEIGHT):
-        self.count, self.first_seed, self.height = count, first_seed, height
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, indices: Tensor) -> Tensor:
-        return render_plates(self.texts(indices), indices + self.first_seed, height=self.height)
-
-    def texts(self, indices: Tensor) -> list[str]:
-        """What each plate says."""
-        return plate_texts(indices + self.first_seed)
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells this set from another."""
-        return f"{self.count} plates, {self.height} px, from seed {self.first_seed}"

@@ -8,8 +8,8 @@ from torch.nn.functional import avg_pool2d
 from course_lib import judge, world
 from course_lib.models import Denoiser
 from course_lib.noise import noise_like
-from course_lib.sampling import walk
-from course_lib.training import train
+from course_lib.sampling import draw
+from course_lib.training import DenoisingLoss, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one_caption")]  # what all of them look at is made once
 
@@ -35,11 +35,11 @@ def photos() -> Tensor:
 def drawn(photos: Tensor) -> Tensor:
     torch.manual_seed(0)
     painter = Denoiser(fold=4, widths=(48, 64)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for _ in train(painter, photos, steps=1000, seed=0, learning_rate=6e-3, amounts="bell"):
+    loss = DenoisingLoss(photos, amounts="logit-normal")
+    for _ in train(painter, loss, steps=1000, seed=0, learning_rate=6e-3):
         pass
     start = torch.cat([noise_like(photos[:1], seed=seed) for seed in range(200, 216)])
-    *_, (_, drawn) = walk(painter, start, steps=20, order=2)
-    return drawn
+    return draw(painter, start, steps=20, order=2)
 
 
 def test_most_of_what_it_draws_shows_the_caption(drawn: Tensor) -> None:

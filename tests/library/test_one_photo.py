@@ -7,8 +7,8 @@ from course_lib import judge
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise, classic_denoisers, noise_like
 from course_lib.pictures import example_photo
-from course_lib.sampling import guess_picture, walk
-from course_lib.training import train
+from course_lib.sampling import draw, guess_picture, walk
+from course_lib.training import DenoisingLoss, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one_photo")]  # what all of them look at is made once
 
@@ -22,7 +22,7 @@ def cat():
 def model(cat):
     torch.manual_seed(0)
     model = Denoiser(predicts="picture")
-    for _ in train(model, cat, steps=250, seed=0):
+    for _ in train(model, DenoisingLoss(cat), steps=250, seed=0):
         pass
     return model
 
@@ -33,8 +33,7 @@ def test_it_walks_from_pure_noise_to_the_photo_ever_nearer(model, cat):
     curve = [judge.psnr(pictures, cat) for pictures in path]
     assert curve[-1] >= 25
     assert curve[25:] == sorted(curve[25:])
-    *_, (_, again) = walk(model, noise, steps=50)
-    assert torch.equal(again, path[-1])
+    assert torch.equal(draw(model, noise, steps=50), path[-1])
 
 
 def test_it_beats_every_classic_denoiser_on_its_photo_and_loses_on_another(model, cat):
@@ -51,8 +50,7 @@ def test_asked_for_the_noise_the_same_training_draws_no_cat(cat):
     for question in ("picture", "noise"):
         torch.manual_seed(0)
         denoiser = Denoiser(predicts=question)
-        for _ in train(denoiser, cat, steps=100, seed=0):
+        for _ in train(denoiser, DenoisingLoss(cat), steps=100, seed=0):
             pass
-        *_, (_, end) = walk(denoiser, noise_like(cat, seed=1), steps=25)
-        drawn[question] = judge.psnr(end, cat)
+        drawn[question] = judge.psnr(draw(denoiser, noise_like(cat, seed=1), steps=25), cat)
     assert drawn["picture"] > drawn["noise"] + 8

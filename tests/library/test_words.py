@@ -26,6 +26,8 @@ from course_lib import words as lib
 from course_lib.errors import CourseError
 from course_lib.words import Words, analogies, analogy, analogy_score, bind, caption_key, caption_keys, corpus
 from course_lib.words import train_words as train
+from course_tools.recipes import words as recipes_words
+from course_tools.recipes.words import save_words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -367,7 +369,7 @@ def test_a_caption_without_words_or_with_unknown_ones_is_an_error(words):
 
 def test_words_come_back_from_a_file_with_their_recipe(compass, tmp_path):
     path = tmp_path / "new" / "some.safetensors"
-    lib.save_words(compass, path, recipe={"seed": 3})
+    save_words(compass, path, recipe={"seed": 3})
     back, recipe = lib.load_words(path)
     assert recipe == {"seed": 3}
     assert back.vocabulary == compass.vocabulary
@@ -385,10 +387,10 @@ def test_a_file_that_is_not_words_is_said_so(tmp_path):
         with pytest.raises(CourseError, match="not a whole checkpoint"):
             lib.load_words(tmp_path / name)
     for recipe in ({}, {"vocabulary": ["one"]}, {"vocabulary": []}):
-        checkpoints.store({"vectors": torch.zeros(2, 4)}, tmp_path / "other", recipe=recipe)
+        checkpoints.save({"vectors": torch.zeros(2, 4)}, tmp_path / "other", recipe=recipe)
         with pytest.raises(CourseError, match="does not hold the words"):
             lib.load_words(tmp_path / "other")
-    checkpoints.store({"weights": torch.zeros(2, 4)}, tmp_path / "other", recipe={"vocabulary": ["one", "two"]})
+    checkpoints.save({"weights": torch.zeros(2, 4)}, tmp_path / "other", recipe={"vocabulary": ["one", "two"]})
     with pytest.raises(CourseError, match="does not hold the words"):
         lib.load_words(tmp_path / "other")
 
@@ -396,18 +398,19 @@ def test_a_file_that_is_not_words_is_said_so(tmp_path):
 def test_words_that_cannot_be_written_leave_what_was_there(compass, tmp_path):
     (tmp_path / "file").write_text("here before")
     with pytest.raises(CourseError, match="could not be written"):
-        lib.save_words(compass, tmp_path / "file" / "words", recipe={})
+        save_words(compass, tmp_path / "file" / "words", recipe={})
     assert (tmp_path / "file").read_text() == "here before"
     folder = tmp_path / "folder"
     (folder / "kept").mkdir(parents=True)
     with pytest.raises(CourseError, match="could not be written"):
-        lib.save_words(compass, folder, recipe={})
+        save_words(compass, folder, recipe={})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_making_the_shipped_words_is_what_the_command_does(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(lib, "train_words", lambda sentences: trained)  # trained by the tests above
-    recipe = lib.make_words(tmp_path / "words.safetensors")
+    monkeypatch.setattr(recipes_words, "train_words", lambda sentences: trained)  # trained by the tests above
+    path = tmp_path / "words.safetensors"
+    recipe = recipes_words.make_words(path, path, torch.device("cpu"))
     made, stored = lib.load_words(tmp_path / "words.safetensors")
     assert torch.equal(made.vectors, trained.vectors)
     assert recipe == stored == lib.load_words(lib.SHIPPED)[1]
