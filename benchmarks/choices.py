@@ -28,7 +28,7 @@ CHOICES: dict[str, dict[str, dict[str, Any]]] = {
     "batch 64": {"training": {"batch": 64}},
     "rate 2.5e-3": {"training": {"learning_rate": 2.5e-3}},
     "rate 1e-2": {"training": {"learning_rate": 1e-2}},
-    "even amounts": {"training": {"amounts": "even"}},
+    "even amounts": {"training": {"amounts": "uniform"}},
     "predicts the picture": {"model": {"predicts": "picture"}},
     "fold 4, widths 96, 160": {"model": {"fold": 4, "widths": (96, 160)}},
     "widths 32, 64, 96": {"model": {"widths": (32, 64, 96)}},

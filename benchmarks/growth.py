@@ -14,9 +14,11 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.task import machine
-from course_lib import artist, augment, training, words, world
+from course_lib import augment, words, world
 from course_lib.files import atomic_write
 from course_lib.models import Denoiser
+from course_lib.pipeline import shipped_pipeline
+from course_lib.training import DenoisingLoss, train
 from course_tools.bench import seconds
 from course_tools.recipes.draw import MODEL
 
@@ -46,15 +48,15 @@ def render(count: int, side: int) -> float:
 
 
 def step(batch: int, side: int) -> float:
-    model, averaged = (Denoiser(**MODEL, key_size=64) for _ in range(2))
-    pictures, keys = torch.zeros(batch, 3, side, side), torch.zeros(1, 64)
-    steps = training.train(model, pictures, keys=keys, seed=0, steps=100, batch=batch, averaged=averaged)
+    model, ema_model = (Denoiser(**MODEL, key_size=64) for _ in range(2))
+    loss = DenoisingLoss(torch.zeros(batch, 3, side, side), torch.zeros(1, 64), batch)
+    steps = train(model, loss, seed=0, steps=100, ema_model=ema_model)
     return seconds(lambda: next(steps), repeats=REPEATS)
 
 
 def draw(count: int) -> float:
-    drawer = artist.shipped_artist()
-    return seconds(lambda: drawer.draw("Maine coon cat laying on grass.", count), repeats=REPEATS)
+    pipeline = shipped_pipeline()
+    return seconds(lambda: pipeline.draw("Maine coon cat laying on grass.", count), repeats=REPEATS)
 
 
 def filters(side: int) -> float:

@@ -19,13 +19,12 @@ from benchmarks.growth import ROOT
 from benchmarks.records import Record
 from benchmarks.task import machine
 from course_lib import judge, sampling, world
-from course_lib.artist import noises
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
+from course_lib.pipeline import starting_noise
 from course_lib.training import Step, train
 from course_tools.recipes import augmentation, copies
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import LIBRARY, caption_keys
+from course_tools.recipes.run import FRESH, LIBRARY, caption_keys, loss_and_settings
 
 RESULTS = ROOT / "benchmarks/results/lessons.json"
 SEEDS = (0, 1, 2)
@@ -38,7 +37,7 @@ class Lesson:
 
     scenes: of which picture i is the one i % len(scenes); count: pictures.
     shown: scenes that the model draws, or, with a `start`, finishes from that much noise.
-    how: of `training.train`; with an "average", the running mean of the weights draws.
+    how: of `DenoisingLoss` and `train`; with an "ema_decay", the moving average of the weights draws.
     """
 
     model: dict[str, Any]
@@ -54,19 +53,21 @@ CAT = world.parse("Maine coon cat laying on a wooden floor.")
 LESSONS = {
     "2, many pictures of one caption": Lesson(
         {"fold": 4, "widths": (48, 64)}, [CAT], 400, [CAT] * 256,
-        {"steps": 1000, "learning_rate": 6e-3, "amounts": "bell"}, {"steps": 20, "order": 2},
+        {"steps": 1000, "learning_rate": 6e-3, "amounts": "logit-normal"}, {"steps": 20, "order": 2},
     ),
     "5, a model from nothing": Lesson(
         {"predicts": "velocity", "fold": 2, "widths": (32, 48, 64), "key_size": 64},
         world.seen_scenes(), 40 * len(world.seen_scenes()), world.seen_scenes() * 2,
         {
-            "steps": 600, "batch": 32, "learning_rate": 5e-3, "amounts": "bell", "optimizer": "muon", "average": 0.98,
+            "steps": 600, "batch": 32, "learning_rate": 5e-3, "amounts": "logit-normal", "optimizer": "muon",
+            "ema_decay": 0.98,
         },
         {"steps": 8, "order": 2, "guidance": 2.0},
     ),
     "6, few pictures": Lesson(
         augmentation.SMALL, LIBRARY, 24, LIBRARY * 32,
-        {"steps": 400, "batch": 16, "learning_rate": 4e-3, "amounts": "bell"}, {"steps": 8, "order": 2}, start=0.3,
+        {"steps": 400, "batch": 16, "learning_rate": 4e-3, "amounts": "logit-normal"}, {"steps": 8, "order": 2},
+        start=0.3,
     ),
     "8, many pictures": Lesson(
         copies.MODEL, [copies.SCENE], 4096, [copies.SCENE] * 256,
@@ -93,11 +94,12 @@ def run(lesson: Lesson, change: dict[str, dict[str, Any]], seed: int, steps: int
     torch.manual_seed(seed)
     model = Denoiser(**lesson.model | change.get("model", {}))
     how = lesson.how | change.get("how", {}) | {"steps": steps}
-    averaged = copy.deepcopy(model) if "average" in how else None
+    ema_model = copy.deepcopy(model) if "ema_decay" in how else None
     scenes = [lesson.scenes[i % len(lesson.scenes)] for i in range(lesson.count)]
     pictures = world.render(scenes, torch.arange(lesson.count) + 1_000_000 * seed)
     keys = caption_keys(lesson.scenes) if model.key_size else None
-    return averaged or model, train(model, pictures, keys=keys, seed=seed, averaged=averaged, **how)
+    loss, settings = loss_and_settings(pictures, keys, **how)
+    return ema_model or model, train(model, loss, seed=seed, ema_model=ema_model, **settings)
 
 
 def timed(steps: Iterator[Step], count: int) -> float:
@@ -120,12 +122,11 @@ def steps_for(lesson: Lesson, change: dict[str, dict[str, Any]]) -> int:
 def made(model: Denoiser, lesson: Lesson, seed: int) -> Tensor:
     """What the model draws or finishes: (len(shown), 3, 32, 32)."""
     shown = list(lesson.shown)
-    begun = noises(len(shown), 32, seed=seed)
+    begun = starting_noise(len(shown), 32, seed=seed)
     if lesson.start < 1:
         begun, _ = add_noise(world.render(shown, torch.arange(len(shown)) + FRESH + 10_000), lesson.start, seed=seed)
     key = caption_keys(shown) if model.key_size else None
-    *_, (_, pictures) = sampling.walk(model.eval(), begun, key=key, start=lesson.start, **lesson.walk)
-    return pictures
+    return sampling.draw(model.eval(), begun, key=key, start=lesson.start, **lesson.walk)
 
 
 def one(lesson: str, way: str, seed: int) -> Record:

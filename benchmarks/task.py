@@ -25,12 +25,11 @@ from benchmarks.systems import System
 from course_lib import judge, training, words, world
 from course_lib.models import parameter_count
 from course_tools.bench import peak_memory_mb
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import FIRST_SEED
+from course_tools.recipes.run import FIRST_SEED, FRESH
 
 RENDERS = 180  # of each seen scene: 23,940 pictures
 WARM_UP = 20  # steps, as in `training.schedule`
-AVERAGE = 0.999  # as in `training.train`
+EMA_DECAY = 0.999  # as in `training.train`
 PILOT = {"known": 40, "each": 1}  # drawings, at most, by which a sampler is chosen, for each sampler
 PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by others than those that are judged
 
@@ -53,13 +52,13 @@ class Trained:
 
 
 class Training:
-    """The steps of one training, which keeps the running mean of the weights in `averaged`."""
+    """The steps of one training, which keeps the moving average of the weights in `averaged`."""
 
     def __init__(self, system: System, pictures: Tensor, keys: Tensor, *, seed: int) -> None:
         self.system, self.pictures, self.keys = system, pictures, keys
         self.generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # the peers draw noise and amounts from torch's own generator
-        self.averaged = copy.deepcopy(system.model)
+        self.ema_model = copy.deepcopy(system.model)
         self.optimizers = system.optimizers()
         self.rates = [(group, group["lr"]) for optimizer in self.optimizers for group in optimizer.param_groups]
         self.losses: list[float] = []
@@ -78,8 +77,8 @@ class Training:
         for optimizer in self.optimizers:
             optimizer.step()
         self.losses.append(loss.item())
-        keep = min(AVERAGE, (1 + len(self.losses)) / (10 + len(self.losses)))
-        training.mix(self.averaged, model, keep=keep)  # type: ignore[arg-type]  # it asks of a model its weights only
+        decay = min(EMA_DECAY, (1 + len(self.losses)) / (10 + len(self.losses)))
+        training.update_ema(self.ema_model, model, decay=decay)  # type: ignore[arg-type]  # it asks of a model its weights only
 
 
 def train_for(
@@ -91,7 +90,7 @@ def train_for(
     seed: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Trained:
-    """Train for so many seconds by the clock, and leave the running mean of the weights in `system.model`.
+    """Train for so many seconds by the clock, and leave the moving average of the weights in `system.model`.
 
     pictures: (N, 3, 32, 32) in [-1, 1]; keys: (M, KEY), that of picture i is i % M.
     """
@@ -100,7 +99,7 @@ def train_for(
     while (gone := (clock() - start) / seconds) < 1:
         learning.step(schedule(len(learning.losses) + 1, gone))
     taken = clock() - start
-    system.model.load_state_dict(learning.averaged.state_dict())
+    system.model.load_state_dict(learning.ema_model.state_dict())
     system.model.eval()
     return Trained(len(learning.losses), taken, learning.losses)
 

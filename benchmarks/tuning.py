@@ -18,7 +18,7 @@ from benchmarks.records import Record
 from benchmarks.systems import SIZES, SYSTEMS, System
 from benchmarks.task import machine, material, train_for
 from course_lib import world
-from course_tools.recipes.judge import FRESH
+from course_tools.recipes.run import FRESH
 
 RESULTS = records.RESULTS.with_name("tuning.json")
 VARIANT, SECONDS = "folded", 90.0

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import sampling, training
-from .checkpoints import SHIPPED, read
+from . import sampling
+from .checkpoints import SHIPPED, load, load_prefixed
 from .errors import CourseError
 from .judge import Judge
-from .models import Denoiser
+from .models import Denoiser, load_denoiser, sinusoidal_embedding
 from .noise import blend, noise_like
 from .world.plates import CHARACTERS, HEIGHT, PLACES, Layout, layout_of, pieces, plate_texts, render_plates
 
@@ -189,6 +189,30 @@ class Reader(nn.Module):
 # --- The button ---
 
 
+class PictureConditionedDenoiser(Denoiser):
+    """A denoiser that is shown another picture, beside the noisy one, instead of a key.
+
+    The key is that picture, flattened, (B, 3 * H * W); none is the same as grey.  Each position of the network sees its
+    own part of it (SR3, Saharia et al. 2021, arXiv:2104.07636).
+    """
+
+    pictures_in, pictures_out = 2, 3  # out: a guess, and how much of either picture goes straight on
+
+    def __init__(self, *, predicts: str = "picture", fold: int = 8, widths: tuple[int, ...] = (64, 128)):
+        super().__init__(predicts=predicts, fold=fold, widths=widths)
+        del self.config["key_size"]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, noisy: Tensor, amount: Tensor, key: Tensor | None = None) -> Tensor:
+        self.check(noisy, key, noisy[0].numel())
+        shown = torch.zeros_like(noisy) if key is None else key.reshape(noisy.shape)
+        folded = F.pixel_unshuffle(torch.cat([noisy, shown], dim=1), self.fold)  # B x 6ff x H/f x W/f
+        out = self.unet(folded, self.amount(sinusoidal_embedding(amount)))
+        # Two pictures are more than the channels can carry: what can stay as it is goes straight on.
+        guess, shares = out.tensor_split([3 * self.fold**2], dim=1)
+        return F.pixel_shuffle(guess + sum((shares * folded).chunk(2, dim=1)), self.fold)
+
+
 def enhance(model: Denoiser, photos: Tensor, *, seed: int) -> Tensor:
     """Restore each photo once: (B, 3, h, w) to plates (B, 3, 16, 64).  Another seed is another answer.
 
@@ -196,11 +220,12 @@ def enhance(model: Denoiser, photos: Tensor, *, seed: int) -> Tensor:
     A walk sometimes ends between two characters.  Some noise is added and walked back from again: unclear characters
     get another chance, and clear ones stay (restarts: Xu et al. 2023, arXiv:2306.14878).
     """
-    beside = enlarge(photos)
-    *_, (_, plates) = sampling.walk(model, noise_like(beside, seed=seed), key=beside.flatten(1), **WALK)
+    photos = enlarge(photos)
+    key = photos.flatten(1)
+    plates = sampling.draw(model, noise_like(photos, seed=seed), key=key, **WALK)
     for number, amount in enumerate(RESTARTS, start=1):
-        noisy = blend(plates, noise_like(beside, seed=seed + number * 2**32), amount)
-        *_, (_, plates) = sampling.walk(model, noisy, key=beside.flatten(1), start=amount, **RESTART_WALK)
+        noisy = blend(plates, noise_like(photos, seed=seed + number * 2**32), amount)
+        plates = sampling.draw(model, noisy, key=key, start=amount, **RESTART_WALK)
     return plates
 
 
@@ -216,7 +241,7 @@ def measure(
     texts = plate_texts(seeds)
     photos = photograph(render_plates(texts, seeds), blur, seed=first_seed)
     answers = torch.cat(
-        [enhance(model, part, seed=first_seed + 1 + number) for number, part in enumerate(photos.split(64))]
+        [enhance(model, batch, seed=first_seed + 1 + number) for number, batch in enumerate(photos.split(64))]
     )
     remaining = [
         count_plates(photo, blur, layout_of(text), seed=seed)
@@ -233,10 +258,9 @@ def measure(
 
 def shipped_button(path: Path | str = SHIPPED / "plates.safetensors") -> tuple[Denoiser, Reader, dict[str, Any]]:
     """The restorer and the reader that come with the course, and how they were made: `course train plates`."""
-    model, recipe = training.load(path)
-    tensors, _ = read(path)
+    model, recipe = load_denoiser(path, PictureConditionedDenoiser)
     reader = Reader(**recipe.get("reader", {}))
-    training.fill(reader, tensors, path, under="reader")
+    load_prefixed(reader, load(path)[0], path, prefix="reader")
     return model, reader.eval(), recipe
 
 
@@ -269,19 +293,19 @@ class Library:
         for caption in dict.fromkeys(captions):
             members = [i for i, other in enumerate(captions) if other == caption]
             specialist = self.specialists[caption]
-            *_, (_, cleaned[members]) = sampling.walk(specialist, noisy[members], start=amount, **SPECIALIST_WALK)
+            cleaned[members] = sampling.draw(specialist, noisy[members], start=amount, **SPECIALIST_WALK)
         return cleaned
 
 
 def shipped_library(path: Path | str = SHIPPED / "specialists.safetensors") -> Library:
     """The specialists and the router that come with the course: `course train specialists` makes them again."""
-    tensors, recipe = read(path)
+    tensors, recipe = load(path)
     if "captions" not in recipe:
         raise CourseError(f"{path} holds no specialists; `course train specialists` makes them again.")
     specialists = {}
     for number, caption in enumerate(recipe["captions"]):
         specialists[caption] = Denoiser(**recipe["specialist"]).eval()
-        training.fill(specialists[caption], tensors, path, under=f"specialist {number}")
+        load_prefixed(specialists[caption], tensors, path, prefix=f"specialist {number}")
     router = Judge(**recipe["router"])
-    training.fill(router, tensors, path, under="router")
+    load_prefixed(router, tensors, path, prefix="router")
     return Library(specialists, router.eval(), recipe)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .errors import CourseError
 from .models import parameter_count
-from .sampling import walk
+from .sampling import draw
 
 Settings = Mapping[str, Mapping[str, Any]]
 
@@ -252,8 +252,7 @@ def draw_latents(
     model = LatentDenoiser(pipeline)
     stops = model.stops(steps)
     begin = noise.to(model.amounts.device) * length(stops[0])
-    *_, (_, latents) = walk(model, begin, amounts=stops, key=model.keys(captions), guidance=guidance, limit=None)
-    return latents
+    return draw(model, begin, amounts=stops, key=model.keys(captions), guidance=guidance, limit=None)
 
 
 @torch.no_grad()

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .checkpoints import SHIPPED, read
+from .checkpoints import SHIPPED, load, load_prefixed
 from .errors import CourseError
 from .pictures import Figure, show
-from .training import fill
 
 REJECT = "none of these"
 COPY_SHARE = 0.5  # a copy lies at most half as far from what was learned as from what was not: see `copied`
@@ -208,12 +207,12 @@ def copied(pictures: Tensor, known: Tensor, fresh: Tensor, *, share: float = COP
 
 def shipped_judge(path: Path | str = SHIPPED / "judge.safetensors") -> Judge:
     """The judge that comes with the course: `course train judge` makes it again."""
-    tensors, recipe = read(path)
+    tensors, recipe = load(path)
     try:
         judge = Judge(**recipe["model"])
     except (KeyError, TypeError) as error:
         raise CourseError(f"{path} holds no judge; `course train judge` makes it again.") from error
-    fill(judge, tensors, path)
+    load_prefixed(judge, tensors, path)
     return judge.eval()
 
 

@@ -9,7 +9,7 @@ from .errors import CourseError
 from .threads import one_thread
 
 OPTIMIZERS = ("adam", "muon")
-OUTER = ("enter", "leave", "amount.0", "key.0")  # of a denoiser: where something enters or leaves it
+OUTER = ("conv_in", "conv_out", "amount.0", "key.0")  # of a denoiser: where something enters or leaves it
 
 
 class Muon(torch.optim.Optimizer):

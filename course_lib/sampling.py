@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -44,21 +44,23 @@ def guess_picture(
     if key is not None and len(key) == 1:
         key = key.expand(len(noisy), -1)
     if key is None or guidance == 1:
-        said = ask(model, noisy, amount, key)
+        output = call_model(model, noisy, amount, key)
     else:
         both = torch.cat([key, torch.zeros_like(key)])
-        keyed, free = ask(model, torch.cat([noisy, noisy]), amount, both).chunk(2)
-        said = free + guidance * (keyed - free)
+        with_key, without = call_model(model, torch.cat([noisy, noisy]), amount, both).chunk(2)
+        output = without + guidance * (with_key - without)
     if model.predicts == "noise":
         # At amount 1 nothing of the picture is left to divide out: the smallest share stands in for it.
-        said = (noisy - amount * said) / max(1 - amount, 1e-3)
+        guess = (noisy - amount * output) / max(1 - amount, 1e-3)
     elif model.predicts == "velocity":
-        said = noisy - amount * said
-    return said if limit is None else said.clamp(-limit, limit)
+        guess = noisy - amount * output
+    else:
+        guess = output
+    return guess if limit is None else guess.clamp(-limit, limit)
 
 
-def ask(model: Model, noisy: Tensor, amount: float, key: Tensor | None) -> Tensor:
-    """What `model` says of pictures that all hold the same amount of noise."""
+def call_model(model: Model, noisy: Tensor, amount: float, key: Tensor | None) -> Tensor:
+    """The output of `model` for pictures that all hold the same amount of noise."""
     return model(noisy, torch.full((len(noisy),), amount, device=noisy.device), key)
 
 
@@ -110,3 +112,9 @@ def walk(
             noisy = noisy + (after - amount) ** 2 / 2 * turn
         last = amount, velocity
         yield after, noisy
+
+
+def draw(model: Model, noisy: Tensor, **settings: Any) -> Tensor:
+    """The end of a walk: the pictures at amount 0, (B, 3, H, W).  Arguments as `walk` takes them."""
+    *_, (_, pictures) = walk(model, noisy, **settings)
+    return pictures

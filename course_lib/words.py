@@ -17,9 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import world
+from . import checkpoints, world
 from .checkpoints import SHIPPED as FOLDER
-from .checkpoints import read, store
 from .errors import CourseError
 
 Question = tuple[str, str, str, str]  # start, minus, plus, and the answer: queen - female + male = king
@@ -409,14 +408,9 @@ def bag_key(words: Words, text: str) -> Tensor:
 SHIPPED = FOLDER / "words.safetensors"
 
 
-def save_words(words: Words, path: Path | str, *, recipe: dict[str, Any]) -> None:
-    """Write vectors with their vocabulary and `recipe` (what made them) inside.  Raises as `files.store` does."""
-    store({"vectors": words.vectors}, path, recipe={"vocabulary": words.vocabulary} | recipe)
-
-
 def load_words(path: Path | str) -> tuple[Words, dict[str, Any]]:
-    """Vectors from a file of `save_words`, and their recipe.  Raises CourseError if the file is not one."""
-    tensors, recipe = read(path)
+    """Vectors from a file of `course train words`, and their recipe.  Raises CourseError if the file is not one."""
+    tensors, recipe = checkpoints.load(path)
     vocabulary, vectors = recipe.pop("vocabulary", []), tensors.get("vectors", torch.zeros(0))
     if not vocabulary or len(vocabulary) != len(vectors):
         raise CourseError(f"{path} does not hold the words of this course; delete it and make it again.")
@@ -425,24 +419,8 @@ def load_words(path: Path | str) -> tuple[Words, dict[str, Any]]:
 
 @lru_cache
 def shipped_words() -> Words:
-    """The vectors that the course's models are keyed by; `make_words` made them."""
+    """The vectors that the course's models are keyed by: `course train words` makes them again."""
     return load_words(SHIPPED)[0]
-
-
-def make_words(path: Path | str = SHIPPED) -> dict[str, Any]:
-    """Train the course's vectors on its corpus, write them to `path`, and return the recipe: `course train words`.
-
-    Raises CourseError without gensim: other vectors would make all models useless that are keyed by these.
-    """
-    try:
-        import gensim
-    except ImportError as error:
-        raise CourseError("The course's words are made by gensim, which is not here: use Python 3.13.") from error
-    words = train_words(corpus())
-    score = analogy_score(words, analogies())
-    recipe = {"command": "course train words", "seed": 0, "gensim": gensim.__version__, "analogies": round(score, 3)}
-    save_words(words, path, recipe=recipe)
-    return recipe
 
 
 REAL = {  # megabytes, and the MD5 checksum in gensim's catalogue

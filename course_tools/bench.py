@@ -99,7 +99,7 @@ def seconds(work: Callable[[], object], *, repeats: int = REPEATS) -> float:
 
 
 def imports() -> tuple[float, str]:
-    command = [sys.executable, "-c", "import course_lib.artist"]
+    command = [sys.executable, "-c", "import course_lib.pipeline"]
     return seconds(lambda: subprocess.run(command, check=True), repeats=3), "s to start and import"
 
 
@@ -141,16 +141,18 @@ def training() -> tuple[float, str]:
 
 
 def training_steps() -> Iterator[Any]:
-    """The shipped artist's training, of grey pictures."""
+    """The shipped model's training, of grey pictures."""
     import torch
 
     from course_lib.models import Denoiser
     from course_lib.training import train
     from course_tools.recipes.draw import MODEL, PARTS
+    from course_tools.recipes.run import local_loss, loss_and_settings
 
     pictures, keys = torch.zeros(PARTS["batch"], 3, 32, 32), torch.zeros(1, 64)
-    model, averaged = (Denoiser(**MODEL, key_size=64) for _ in range(2))
-    return train(model, pictures, keys=keys, seed=0, averaged=averaged, **PARTS)
+    model, ema_model = (Denoiser(**MODEL, key_size=64) for _ in range(2))
+    loss, settings = loss_and_settings(pictures, keys, **PARTS)
+    return train(model, local_loss(model, loss), seed=0, ema_model=ema_model, **settings)
 
 
 def processes() -> tuple[float, str]:
@@ -180,23 +182,23 @@ def one_of_them(turns: int = 8) -> None:
     """Steps and products of matrices take turns, both by all processes at once: a machine's speed wanders."""
     import torch
 
-    from course_lib import distributed
+    from course_tools.recipes import distributed
 
-    with distributed.joined(torch.device("cpu")):
+    with distributed.process_group(torch.device("cpu")):
         steps, flops = training_steps(), step_flops()
         next(steps)
         rates, shares = [], []
         for _ in range(turns):
-            distributed.wait()
-            products = distributed.mean(torch.tensor(matrix_rate())).item()
-            distributed.wait()
+            distributed.barrier()
+            products = distributed.all_reduce_mean(torch.tensor(matrix_rate())).item()
+            distributed.barrier()
             start = time.perf_counter()
             for _ in range(4):
                 next(steps)
-            distributed.wait()
+            distributed.barrier()
             rates.append(4 / (time.perf_counter() - start))
-            shares.append(rates[-1] * flops / distributed.share()[1] / products)
-        if distributed.first():
+            shares.append(rates[-1] * flops / distributed.rank_and_world_size()[1] / products)
+        if distributed.is_main():
             print(json.dumps({"steps/s": median(rates), "share": median(shares)}))
 
 
@@ -206,12 +208,12 @@ def step_flops() -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     from course_lib.models import Denoiser
-    from course_lib.training import loss_at
+    from course_lib.training import DenoisingLoss
     from course_tools.recipes.draw import MODEL, PARTS
 
     model, pictures, keys = Denoiser(**MODEL, key_size=64), torch.zeros(1, 3, 32, 32), torch.zeros(1, 64)
     with FlopCounterMode(display=False) as counter:
-        loss_at(model, pictures, keys=keys, batch=PARTS["batch"], generator=torch.Generator()).backward()
+        DenoisingLoss(pictures, keys, batch=PARTS["batch"])(model, torch.Generator()).backward()
     return counter.get_total_flops()
 
 
@@ -229,10 +231,10 @@ def matrix_rate(*, side: int = 1024, times: int = 10) -> float:
 
 
 def drawing() -> tuple[float, str]:
-    from course_lib.artist import shipped_artist
+    from course_lib.pipeline import shipped_pipeline
 
-    artist = shipped_artist()
-    return seconds(lambda: artist.draw("Maine coon cat laying on grass", 8)), "s to draw 8 pictures"
+    pipeline = shipped_pipeline()
+    return seconds(lambda: pipeline.draw("Maine coon cat laying on grass", 8)), "s to draw 8 pictures"
 
 
 BENCHES: dict[str, Callable[[], tuple[float, str]]] = {

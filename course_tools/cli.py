@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("name", metavar="NAME")
     train.add_argument("-o", "--output", type=Path, help="the file to write instead of the course's own")
     train.add_argument("--device", help="say cpu or cuda; the best there is, if not said")
-    train.add_argument("--mixed", action="store_true", help="bfloat16 where it is enough, on a GPU (draw)")
+    train.add_argument("--bf16", action="store_true", help="bfloat16 where it is enough, on a GPU (draw)")
     train.add_argument("--compile", action="store_true", help="compile the training's steps, on a GPU (draw)")
     train.set_defaults(run=_train)
     bench = add("bench", help="measure how fast the course is on this machine")
@@ -156,11 +156,11 @@ def _draw(options: argparse.Namespace) -> int:
     if not output.parent.is_dir() or output.is_dir():
         raise CourseError(f"'{output}' can't be written: name a file in a folder that is there.")
     from course_lib import world
-    from course_lib.artist import shipped_artist
     from course_lib.pictures import show
+    from course_lib.pipeline import shipped_pipeline
 
     scene = world.parse(" ".join(options.caption))
-    pictures = shipped_artist().draw(scene.caption, options.count, seed=options.seed)
+    pictures = shipped_pipeline().draw(scene, options.count, seed=options.seed)
     show(pictures, about=scene.caption, columns=4).save(output)
     unseen = " The model was never shown this subject in this place." if scene.held_out else ""
     print(f"{output}: {scene.caption} {len(pictures)} pictures, drawn from noise.{unseen}")
@@ -170,7 +170,7 @@ def _draw(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from course_tools.recipes.train import train
 
-    speed = {"mixed": options.mixed, "compiled": options.compile}
+    speed = {"bf16": options.bf16, "compile": options.compile}
     if line := train(options.name, output=options.output, device=options.device, **speed):
         print(line)
     return 0

@@ -35,15 +35,15 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def interrupted_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], AbstractContextManager[None]]:
     """While `interrupted_after(steps)` lasts, training is interrupted after so many steps, of whatever models."""
-    from course_lib import training
+    from course_tools.recipes import run
 
-    real = training.train
+    real = run.resumable
 
     @contextmanager
     def interrupted(steps: int) -> Iterator[None]:
         left = steps
 
-        def train(*arguments: Any, **settings: Any) -> Iterator[Any]:
+        def resumable(*arguments: Any, **settings: Any) -> Iterator[Any]:
             nonlocal left
             for step in real(*arguments, **settings | {"save_every": 2}):
                 yield step
@@ -52,7 +52,7 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Abstra
                     raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(training, "train", train)
+            patch.setattr(run, "resumable", resumable)
             yield
 
     return interrupted

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib import artist, words, world
+from course_lib import words, world
 from course_lib.models import Denoiser
 from course_lib.optimizers import optimizers_of
-from course_lib.training import loss_at
+from course_lib.pipeline import DrawSettings, Pipeline
+from course_lib.training import DenoisingLoss
 from course_tools.recipes.draw import MODEL
 
 from . import DROP_KEY, KEY, TUNED, System
@@ -22,13 +23,13 @@ WIDTHS = {
 
 
 _, BATCH, RATE = TUNED["ours"]
-HOW: dict[str, Any] = {"batch": BATCH, "learning_rate": RATE, "amounts": "bell", "optimizer": "muon"}
-# The walk that all stored runs drew with; the shipped artist's has changed since.
+HOW: dict[str, Any] = {"batch": BATCH, "learning_rate": RATE, "amounts": "logit-normal", "optimizer": "muon"}
+# The walk that all stored runs drew with; the shipped model's has changed since.
 WALK: dict[str, Any] = {"size": 32, "steps": 16, "order": 2, "guidance_between": (0.45, 1.0), "emphasis": 0.5}
 
 
 class Ours(System):
-    """The shipped artist's model, but asked for the picture, as lesson 5's; at full resolution it folds nothing.
+    """The shipped model, but asked for the picture, as lesson 5's; at full resolution it folds nothing.
 
     Folded and "medium" its network is that very one.
     model, training: what differs from that, and from `HOW` it is trained.
@@ -50,7 +51,7 @@ class Ours(System):
             for guidance in (1.0, 2.0)
         }
         self.settings = {
-            "from": "lesson 5, with the shipped artist's widths",
+            "from": "lesson 5, with the shipped model's widths",
             "model": made,
             "training": self.how,
             "drop_key": DROP_KEY,
@@ -65,11 +66,9 @@ class Ours(System):
         return optimizers_of(self.model, self.how["optimizer"], self.how["learning_rate"])
 
     def loss(self, pictures: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
-        return loss_at(
-            self.model, pictures, batch=self.batch, generator=generator, keys=keys, drop_key=DROP_KEY,
-            amounts=self.how["amounts"],
-        )  # fmt: skip
+        loss = DenoisingLoss(pictures, keys, self.batch, DROP_KEY, self.how["amounts"])
+        return loss(self.model, generator)
 
     def draw(self, scenes: Sequence[world.Scene], *, seed: int, **sampler: Any) -> Tensor:
-        draws = artist.Artist(self.model, words.shipped_words(), {"draw": WALK | sampler})
-        return draws.draw_each(scenes, seed=seed)
+        pipeline = Pipeline(self.model, words.shipped_words(), DrawSettings(**WALK | sampler))
+        return pipeline.draw_each(scenes, seed=seed)

@@ -239,25 +239,3 @@ def strokes() -> Tensor:
 
 
 STROKES = strokes()
-
-
-class Plates:
-    """Plates that are drawn when asked for: picture i shows the plate of the seed first_seed + i.
-
-    plates[indices] draws them: (B, 3, height, 4 * height).
-    """
-
-    def __init__(self, *, count: int, first_seed: int, height: int = HEIGHT):
-        self.count, self.first_seed, self.height = count, first_seed, height
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, indices: Tensor) -> Tensor:
-        seeds = indices + self.first_seed
-        return render_plates(plate_texts(seeds), seeds, height=self.height)
-
-    @property
-    def fingerprint(self) -> str:
-        """A name for these pictures: another set has another."""
-        return f"{self.count} plates, {self.height} px, from seed {self.first_seed}"

@@ -9,8 +9,9 @@ import nbformat
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib import artist, sampling, world
+from course_lib import sampling, world
 from course_lib.pictures import Figure, animate, show
+from course_lib.pipeline import Pipeline, shipped_pipeline, starting_noise
 from course_tools.files import course_folder
 from course_tools.notebooks.execute import named_pictures, store_picture
 
@@ -38,12 +39,11 @@ def lesson_pictures(root: Path) -> dict[str, bytes]:
     return found
 
 
-def from_noise(drawer: artist.Artist) -> Figure:
+def from_noise(pipeline: Pipeline) -> Figure:
     """Four drawings of `WALK`, moving from noise to picture."""
-    how = dict(drawer.recipe["draw"])
-    noise = artist.noises(4, how.pop("size"), seed=0)
-    how.pop("emphasis")
-    walk = sampling.walk(drawer.model, noise, key=drawer.keys([world.parse(WALK)]), **how)
+    settings = pipeline.settings
+    noise = starting_noise(4, settings.size, seed=0)
+    walk = sampling.walk(pipeline.model, noise, key=pipeline.keys([world.parse(WALK)]), **settings.walk())
     stops = [noise.clamp(-1, 1), *(drawn for _, drawn in walk)]
     about = f"Four squares of coloured noise turn, step by step, into four pictures: {WALK}"
     return animate([side_by_side(stop) for stop in stops], about=about, seconds=3.5)
@@ -55,17 +55,17 @@ def side_by_side(pictures: Tensor, *, enlarged: int = 5, gap: int = 1) -> Tensor
     return F.interpolate(framed.permute(1, 2, 0, 3).flatten(2)[None], scale_factor=float(enlarged))
 
 
-def novel(drawer: artist.Artist) -> Figure:
+def novel(pipeline: Pipeline) -> Figure:
     """A drawing of each of `NOVEL`, over its caption."""
-    pictures = drawer.draw_each([world.parse(caption) for caption in NOVEL], seed=0)
+    pictures = pipeline.draw_each([world.parse(caption) for caption in NOVEL], seed=0)
     return show(pictures, about="Drawings of what the model never saw", labels=NOVEL, columns=4)
 
 
 def make(root: Path) -> list[str]:
     """Write all pictures of the course in the folder `root` to its images/; returns the names of those written."""
-    drawer = artist.shipped_artist()
+    pipeline = shipped_pipeline()
     pictures = lesson_pictures(root)
-    pictures |= {"from_noise.webp": from_noise(drawer).data, "novel.png": novel(drawer).data}
+    pictures |= {"from_noise.webp": from_noise(pipeline).data, "novel.png": novel(pipeline).data}
     for name, data in pictures.items():
         store_picture(root / "images" / name, data)
     return sorted(pictures)

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from course_lib import augment, judge, sampling
-from course_lib.checkpoints import store
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
 from course_lib.world import render
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import LIBRARY, Parts, caption_keys, draw
+from course_tools.recipes.run import FRESH, LIBRARY, ResumableTrainings, caption_keys, draw_all, save
 
 # So small a model learns soonest when it is asked for the picture, at a high rate of learning.
 SMALL: dict[str, Any] = {"predicts": "picture", "fold": 2, "widths": (16, 32, 64), "key_size": 64}
-TAUGHT: dict[str, Any] = {"steps": 4500, "batch": 16, "learning_rate": 5e-3, "amounts": "bell", "average": 0.99}
+TRAINING: dict[str, Any] = {
+    "steps": 4500, "batch": 16, "learning_rate": 5e-3, "amounts": "logit-normal", "ema_decay": 0.99,
+}  # fmt: skip
 SEEDS = {100: (0, 1, 2), 400: (0, 1), 1600: (0, 1)}  # of each size of the training set
 WAYS = {"without": (), "with": (augment.flip,)}
 START = 0.3  # the share of noise in the fresh pictures that a model has to finish
@@ -30,7 +30,7 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
 
     Each model draws from pure noise, and finishes fresh pictures with noise in them: what it was not trained on.
     """
-    parts = Parts(working, device)
+    trainings = ResumableTrainings(working, device)
     critic = judge.shipped_judge()
     shown = [scene for scene in LIBRARY for _ in range(DRAWN)]
     real, again, fresh = (render(shown, torch.arange(len(shown)) + FRESH + k * 10_000) for k in range(3))
@@ -42,12 +42,12 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
         for seed in seeds:
             scenes = [LIBRARY[i % len(LIBRARY)] for i in range(size)]
             known = render(scenes, torch.arange(size) + FIRST_SEED + 1_000_000 * seed)
-            captions, told = [scene.caption for scene in scenes], caption_keys(scenes)
+            captions, known_keys = [scene.caption for scene in scenes], caption_keys(scenes)
             for way, using in WAYS.items():
                 changing = augment.Augmented(known, captions, using=using, first_seed=FIRST_SEED) if using else known
                 name = f"{size} pictures {way} seed {seed}"
-                model = parts.trained(name, SMALL, changing, seed=seed, keys=told, **TAUGHT)
-                drawn, finished = draw(model, keys, seed), finish(model, noisy, keys)
+                model = trainings.trained(name, SMALL, changing, seed=seed, keys=known_keys, **TRAINING)
+                drawn, finished = draw_all(model, keys, seed), finish(model, noisy, keys)
                 own = changing[torch.arange(len(shown)) % len(changing)]
                 figures.setdefault(way, []).append(
                     {"pictures": size, "seed": seed}
@@ -64,23 +64,20 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
         "command": "course train augmentation",
         "device": device.type,
         "model": model.config,
-        "training": TAUGHT,
+        "training": TRAINING,
         "start": START,
         "fresh to the nearest of 100": mean_nearest_distance(fresh, known[:100]),
-        "seconds": round(parts.seconds),
+        "seconds": round(trainings.seconds),
     }
-    store(pictures, output, recipe=recipe | figures)
-    parts.remove()
+    save(pictures, output, recipe=recipe | figures)
+    trainings.remove()
     return recipe | figures
 
 
 def finish(model: Denoiser, noisy: Tensor, keys: Tensor) -> Tensor:
     """What a model makes of pictures that hold the amount START of noise."""
-    finished = []
-    for some, key in zip(noisy.split(64), keys.split(64), strict=True):
-        *_, (_, pictures) = sampling.walk(model, some, key=key, **FINISH)
-        finished.append(pictures)
-    return torch.cat(finished)
+    batches = zip(noisy.split(64), keys.split(64), strict=True)
+    return torch.cat([sampling.draw(model, batch, key=key, **FINISH) for batch, key in batches])
 
 
 def mean_nearest_distance(pictures: Tensor, known: Tensor) -> float:

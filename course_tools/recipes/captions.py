@@ -9,8 +9,7 @@ from torch import Tensor
 from course_lib import judge, words, world
 from course_lib.judge import Judge
 from course_lib.world import Scene
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import KEYED, Progress, Result, caption_keys, draw, trained
+from course_tools.recipes.run import FRESH, KEYED, Progress, Result, caption_keys, draw_all, train_ema
 from course_tools.recipes.votes import DATA, seeded
 
 # Two cats and two sofas: what a coarse caption leaves out is what tells them apart.
@@ -21,7 +20,7 @@ DESCRIBED = tuple(
 )
 MANY, FEW = 200, 5  # training pictures of each caption
 WRONG = 0.3
-BRIEF: dict[str, Any] = {"batch": 32, "average": 0.98}
+BRIEF: dict[str, Any] = {"batch": 32, "ema_decay": 0.98}
 DRAWN = 8  # drawings of each caption that are scored
 
 
@@ -53,8 +52,10 @@ def captions(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps: int
         for seed in seeds:
             numbers = torch.arange(count * len(DESCRIBED)) + DATA + 100_000 * (seed + 1)
             known, keys = world.render([*DESCRIBED] * count, numbers), learned_by(seed)
-            model = trained(KEYED, known, keys, seed, steps, progress, f"{name}, seed {seed}", **BRIEF)
-            drawn = draw(model, asked_by.repeat(DRAWN, 1), seed, guidance=1.5)
+            model = train_ema(
+                KEYED, known, keys, seed=seed, steps=steps, progress=progress, name=f"{name}, seed {seed}", **BRIEF
+            )
+            drawn = draw_all(model, asked_by.repeat(DRAWN, 1), seed, guidance=1.5)
             figures[name].append(described(critic, drawn, real))
             pictures.setdefault(name, drawn[: len(DESCRIBED)])
     return figures, pictures

@@ -1,75 +1,69 @@
 """`course train draw`: the model that comes with the course and draws captions.  Lessons 0 and 5."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib import artist, judge, training, words, world
-from course_lib.checkpoints import read
+from course_lib import judge, words, world
+from course_lib.checkpoints import load, load_prefixed
 from course_lib.models import Denoiser
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import FIRST_SEED, with_progress
+from course_lib.pipeline import DrawSettings, Pipeline
+from course_tools.recipes.run import FIRST_SEED, FRESH, fingerprint, loss_and_settings, save_model, with_progress
 
-# The shipped artist is trained twice: on whole captions, then also on parts of them and on captions that begin a word
+COMMON: dict[str, Any] = {"batch": 64, "amounts": "logit-normal", "drop_key": 0.1}
+# The shipped model is trained twice: on whole captions, then also on parts of them and on captions that begin a word
 # earlier or later.  After the first alone it drew half a rocket for a dog on a salt and pepper rug: only machines had
 # been seen with these words at these offsets.  The first stops before its learning rate has run out.
-WHOLE: dict[str, Any] = {"steps": 8_000, "batch": 64, "learning_rate": 1.5e-3, "amounts": "bell", "drop_key": 0.1}
+WHOLE: dict[str, Any] = COMMON | {"steps": 8_000, "learning_rate": 1.5e-3}
 WHOLE_UNTIL = 7_000
-PARTS: dict[str, Any] = {"steps": 1_600, "batch": 64, "learning_rate": 1e-3, "amounts": "bell", "drop_key": 0.1}
+PARTS: dict[str, Any] = COMMON | {"steps": 1_600, "learning_rate": 1e-3}
 MODEL: dict[str, Any] = {"predicts": "velocity", "fold": 2, "widths": (48, 88, 128)}
 # How it draws: ten calls of the network a picture; guidance in the middle of the way, where it is settled what goes
 # where, and emphasis on the subject until then.  benchmarks/solvers.py compares it with other walks.
-WALK: dict[str, Any] = {
-    "size": 32,
-    "steps": 8,
-    "order": 2,
-    "guidance": 2.5,
-    "guidance_between": (0.6, 0.8),
-    "emphasis": 0.5,
-}
+SETTINGS = DrawSettings(size=32, steps=8, order=2, guidance=2.5, guidance_between=(0.6, 0.8), emphasis=0.5)
 RENDERS = 480  # of each scene
 EXAM = {"each": 32, "many": 2_000}  # drawings of each held-out scene, and of known ones
 
 
 def make_draw(
-    output: Path, working: Path, device: torch.device, *, mixed: bool = False, compiled: bool = False
+    output: Path, working: Path, device: torch.device, *, bf16: bool = False, compile: bool = False
 ) -> dict[str, Any]:
     """The model that draws captions, keyed by the shipped words, on every scene of the world that is not held out."""
     scenes = world.seen_scenes()
-    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED, size=WALK["size"])
+    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED, size=SETTINGS.size)
     pictures = renders[torch.arange(len(renders))]  # all at once, which is quicker than a batch at a time
     ways = torch.stack([ways_to_say(scene) for scene in scenes])  # M x ways x D
     torch.manual_seed(0)
-    model, averaged = (Denoiser(**MODEL, key_size=ways.shape[-1]).to(device) for _ in range(2))
+    model, ema_model = (Denoiser(**MODEL, key_size=ways.shape[-1]).to(device) for _ in range(2))
+    shared: dict[str, Any] = {"ema_model": ema_model, "save_every": 100, "bf16": bf16, "compile": compile}
     beginner, later = (working.with_name(f"{part}.{working.name}") for part in ("whole", "parts"))
     if beginner.exists():
-        tensors, first = read(beginner)
-        training.fill(averaged, tensors, beginner)
+        tensors, first = load(beginner)
+        load_prefixed(ema_model, tensors, beginner)
     else:
+        loss, settings = loss_and_settings(pictures, ways[:, 0], **WHOLE)
         first = with_progress(
-            "whole captions", model, pictures, keys=ways[:, 0], seed=0, averaged=averaged, checkpoint=working,
-            save_every=100, until=WHOLE_UNTIL, mixed=mixed, compiled=compiled, **WHOLE,
-        )  # fmt: skip
-        training.save(averaged, beginner, recipe=first)
-    model.load_state_dict(averaged.state_dict())
-    second = with_progress(
-        "and their parts", model, pictures, keys=ways, seed=1, averaged=averaged, checkpoint=later, save_every=100,
-        mixed=mixed, compiled=compiled, **PARTS,
-    )  # fmt: skip
+            "whole captions", model, loss, seed=0, checkpoint=working, until=WHOLE_UNTIL, **settings, **shared
+        )
+        save_model(ema_model, beginner, recipe=first)
+    model.load_state_dict(ema_model.state_dict())
+    loss, settings = loss_and_settings(pictures, ways, **PARTS)
+    second = with_progress("and their parts", model, loss, seed=1, checkpoint=later, **settings, **shared)
     recipe: dict[str, Any] = {
         "command": "course train draw",
         "seed": 0,
         "device": device.type,
         "training": {"whole captions": WHOLE | {"until": WHOLE_UNTIL}, "and their parts": PARTS},
         "pictures": renders.fingerprint,
-        "keys": training.fingerprint(ways[:, 0]),
-        "draw": WALK,
+        "keys": fingerprint(ways[:, 0]),
+        "draw": asdict(SETTINGS),
     }
     measured = {"seconds": first["seconds"] + second["seconds"], "loss": second["loss"]}
-    recipe["scores"] = measured | exam(artist.Artist(averaged.eval(), words.shipped_words(), recipe))
-    training.save(averaged, output, recipe=recipe)
+    recipe["scores"] = measured | exam(Pipeline(ema_model.eval(), words.shipped_words(), SETTINGS))
+    save_model(ema_model, output, recipe=recipe)
     for part in (beginner, later):
         part.unlink(missing_ok=True)  # another process may have
     return recipe
@@ -88,23 +82,23 @@ def ways_to_say(scene: world.Scene) -> Tensor:
     return torch.stack([whole] * 4 + [earlier, later, whole - subject, whole - there])
 
 
-def exam(draws: artist.Artist) -> dict[str, Any]:
+def exam(pipeline: Pipeline) -> dict[str, Any]:
     """How well it draws what it never saw, by the judge, and how near it comes to real pictures of what it knows."""
     each, many = EXAM["each"], EXAM["many"]
     critic, seen, held_out = judge.shipped_judge(), world.seen_scenes(), world.held_out_scenes()
-    asked = [scene for scene in held_out for _ in range(each)]
-    drawn = draws.draw_each(asked, seed=1)
-    fresh = torch.arange(max(len(asked), 2 * many)) + FRESH
+    unseen = [scene for scene in held_out for _ in range(each)]
+    drawn = pipeline.draw_each(unseen, seed=1)
+    fresh = torch.arange(max(len(unseen), 2 * many)) + FRESH
     known = [seen[i % len(seen)] for i in range(many)]
-    drawn_known = draws.draw_each(known, seed=2)
-    real, again = (world.render(known, fresh[some]) for some in (slice(0, many), slice(many, 2 * many)))
+    drawn_known = pipeline.draw_each(known, seed=2)
+    real, again = (world.render(known, fresh[first : first + many]) for first in (0, many))
     by_caption = {
-        scene.caption: critic.score(drawn[i * each : (i + 1) * each], asked[i * each : (i + 1) * each])["all"]
+        scene.caption: critic.score(drawn[i * each : (i + 1) * each], unseen[i * each : (i + 1) * each])["all"]
         for i, scene in enumerate(held_out)
     }
     return {
-        "held out": critic.score(drawn, asked),
-        "real": critic.score(world.render(asked, fresh[: len(asked)]), asked),
+        "held out": critic.score(drawn, unseen),
+        "real": critic.score(world.render(unseen, fresh[: len(unseen)]), unseen),
         "known": critic.score(drawn_known, known),
         "by caption": by_caption,
         "distance": round(critic.distance(drawn_known, real), 4),

@@ -10,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib import distributed, training
 from course_lib.judge import Judge
 from course_lib.models import Denoiser
 from course_lib.noise import blend
 from course_lib.sampling import guess_picture
-from course_lib.training import Step, schedule, train
+from course_lib.training import DenoisingLoss, Step, train
 from course_lib.world import FACTORS, Renders, Scene, render, scenes
+from course_tools.recipes import distributed
+from course_tools.recipes.run import FRESH, classifier_steps, save_model
 
 STEPS = 1_500
 SEEDS = 1_000_000_000  # the judge's pictures; models train on seeds below
-FRESH = 2_000_000_000  # pictures that neither saw, to measure on
 
 
 def judged_batch(number: int, beginner: Denoiser, *, batch: int) -> tuple[Tensor, list[Scene | None]]:
@@ -86,22 +86,18 @@ def train_judge(judge: Judge, *, steps: int, batch: int = 96, learning_rate: flo
     """Teach the judge; yields a Step after each step."""
     torch.manual_seed(SEEDS)
     beginner = Denoiser(predicts="picture", fold=4, widths=(32, 64))
-    for _ in train(beginner, Renders(scenes(), count=10_000, first_seed=SEEDS - 10_000), steps=200, seed=0, batch=32):
+    pictures = Renders(scenes(), count=10_000, first_seed=SEEDS - 10_000)
+    for _ in train(beginner, DenoisingLoss(pictures, batch=32), steps=200, seed=0):
         pass
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
-    judge.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for number in range(1, steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate * schedule(number, steps)
+
+    def error(number: int) -> Tensor:
         pictures, shown = judged_batch(number, beginner, batch=batch)
         scores = judge(pictures.contiguous(memory_format=torch.channels_last))
         losses = [F.cross_entropy(scores[name], right_answers(shown, name, values)) for name, values in FACTORS.items()]
-        loss = torch.stack(losses).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        yield Step(number, loss.item())
-    judge.eval()
+        return torch.stack(losses).sum()
+
+    judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    yield from classifier_steps(judge, error, steps=steps, learning_rate=learning_rate)
 
 
 def right_answers(shown: list[Scene | None], factor: str, values: tuple[str, ...]) -> Tensor:
@@ -123,7 +119,7 @@ def exam(judge: Judge, *, count: int = 1520) -> dict[str, float]:
     result = {f"real {name}": share for name, share in judge.score(pictures, shown).items()}
     for kind, muddle in muddles.items():
         named = judge.name(muddle)
-        refused = [all(said == "none of these" for said in answers) for answers in zip(*named.values(), strict=True)]
+        refused = [set(answers) == {"none of these"} for answers in zip(*named.values(), strict=True)]
         result[f"refused {kind}"] = sum(refused) / len(refused)
     return result
 
@@ -139,7 +135,7 @@ def make_judge(output: Path, working: Path, device: torch.device) -> dict[str, A
         train_judge(critic, steps=STEPS),
         desc="judge",
         total=STEPS,
-        disable=not distributed.first(),
+        disable=not distributed.is_main(),
     ):
         pass
     recipe = {
@@ -149,5 +145,5 @@ def make_judge(output: Path, working: Path, device: torch.device) -> dict[str, A
         "seconds": round(time.perf_counter() - start),
         "scores": exam(critic),
     }
-    training.save(critic, output, recipe=recipe)
+    save_model(critic, output, recipe=recipe)
     return recipe

@@ -9,20 +9,21 @@ from torch import Tensor
 from course_lib import judge
 from course_lib.models import parameter_count
 from course_lib.world import render
-from course_tools.recipes.judge import FRESH
 from course_tools.recipes.run import (
     BATCH,
     DRAWN,
     FEW,
+    FRESH,
     KEYED,
     LIBRARY,
     SPECIALIST,
     Progress,
     Result,
     caption_keys,
-    draw,
+    draw_all,
     figures_of,
-    taught,
+    train_ema,
+    training_pictures,
 )
 
 
@@ -37,12 +38,20 @@ def library(progress: Progress, *, seeds: Sequence[int] = (0, 1, 2), steps: int 
     figures: dict[str, Any] = {"real": [figures_of(critic, again, shown, real)]}
     pictures: dict[str, Tensor] = {}
     for seed in seeds:
-        one = taught(LIBRARY, keys, KEYED, seed, steps, progress)
-        drawn = draw(one, keys.repeat_interleave(DRAWN, 0), seed)
+        how: dict[str, Any] = {"seed": seed, "progress": progress}
+        pictures_of_all = training_pictures(LIBRARY, seed)
+        one = train_ema(KEYED, pictures_of_all, keys, steps=steps, name=f"seed {seed}, all captions", **how)
+        drawn = draw_all(one, keys.repeat_interleave(DRAWN, 0), seed)
         figures.setdefault("one keyed model", []).append(figures_of(critic, drawn, shown, real))
         more = steps * BATCH // (FEW * len(LIBRARY))
-        many = [taught([scene], None, SPECIALIST, seed, more, progress, batch=FEW) for scene in LIBRARY]
-        alone = torch.cat([draw(model, None, seed, count=DRAWN) for model in many])
+        many = [
+            train_ema(
+                SPECIALIST, training_pictures([scene], seed), None, steps=more, batch=FEW,
+                name=f"seed {seed}, {scene.caption}", **how,
+            )
+            for scene in LIBRARY
+        ]  # fmt: skip
+        alone = torch.cat([draw_all(model, None, seed, count=DRAWN) for model in many])
         figures.setdefault("library of specialists", []).append(figures_of(critic, alone, shown, real))
         pictures = pictures or {"one keyed model": drawn[::DRAWN], "library of specialists": alone[::DRAWN]}
         figures["parameters"] = {

@@ -11,21 +11,54 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib import enhance, training
-from course_lib.checkpoints import read, store
-from course_lib.enhance import BLURS, Reader
-from course_lib.models import Denoiser
-from course_lib.world.plates import CHARACTERS, PLACES, Plates, layout_of, plate_texts, render_plates
-from course_tools.recipes.run import halves, round_weights, with_progress
+from course_lib import enhance
+from course_lib.checkpoints import load, load_prefixed
+from course_lib.enhance import BLURS, PictureConditionedDenoiser, Reader, enlarge, photograph
+from course_lib.training import Step
+from course_lib.world.plates import CHARACTERS, HEIGHT, PLACES, layout_of, plate_texts, render_plates
+from course_tools.recipes.run import (
+    FIRST_SEED,
+    classifier_steps,
+    loss_and_settings,
+    round_weights,
+    save,
+    save_model,
+    to_float16,
+    with_progress,
+)
 
-FIRST_SEED, READERS_SEED, FRESH = 1_000_000, 1_000_000_000, 2_200_000_000  # models', readers' and routers', to measure
+READERS_SEED, FRESH_PLATES = 1_000_000_000, 2_200_000_000  # plates for readers and routers; to measure on
 # A denoiser of 64 channels a place can't carry the noise of a velocity; asked for the picture it learns at once.
-RESTORER: dict[str, Any] = {"predicts": "picture", "fold": 4, "widths": (64, 128), "beside": True}
-RESTORING: dict[str, Any] = {"steps": 12_000, "batch": 32, "learning_rate": 2e-3, "amounts": "bell", "drop_key": 0.0}
+RESTORER: dict[str, Any] = {"predicts": "picture", "fold": 4, "widths": (64, 128)}
+RESTORER_TRAINING: dict[str, Any] = {
+    "steps": 12_000, "batch": 32, "learning_rate": 2e-3, "amounts": "logit-normal", "drop_key": 0.0,
+}  # fmt: skip
 PLATES = 20_000
 TRAINED_BLURS = [half / 2 for half in range(17)]  # 0 to 8; each plate is seen at one of them
-READING = {"plates": 20_000, "steps": 1_500, "batch": 64}
-EXAM = {"count": 256, "counted": 48}  # plates at each blur that are restored; that are counted
+READER_TRAINING = {"plates": 20_000, "steps": 1_500, "batch": 64}
+EXAM_PLATES = {"count": 256, "counted": 48}  # plates at each blur that are restored; that are counted
+
+
+class Plates:
+    """Plates that are drawn when asked for: picture i shows the plate of the seed first_seed + i.
+
+    plates[indices] draws them: (B, 3, 16, 64).
+    """
+
+    def __init__(self, *, count: int, first_seed: int):
+        self.count, self.first_seed = count, first_seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        seeds = indices + self.first_seed
+        return render_plates(plate_texts(seeds), seeds)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this set from another."""
+        return f"{self.count} plates, {HEIGHT} px, from seed {self.first_seed}"
 
 
 def make_plates(output: Path, working: Path, device: torch.device) -> dict[str, Any]:
@@ -35,40 +68,41 @@ def make_plates(output: Path, working: Path, device: torch.device) -> dict[str, 
     torch.manual_seed(0)
     reader = Reader()
     if part.exists():
-        training.fill(reader, read(part)[0], part)
+        load_prefixed(reader, load(part)[0], part)
     else:
-        for _ in tqdm(train_reader(reader, **READING), desc="reader", total=READING["steps"]):
+        for _ in tqdm(train_reader(reader, **READER_TRAINING), desc="reader", total=READER_TRAINING["steps"]):
             pass
-        training.save(reader, part, recipe={})
+        save_model(reader, part, recipe={})
     plates = Plates(count=PLATES, first_seed=FIRST_SEED)
-    pictures = torch.cat([plates[some] for some in tqdm(torch.arange(PLATES).split(2_000), desc="plates")])
+    pictures = torch.cat([plates[batch] for batch in tqdm(torch.arange(PLATES).split(2_000), desc="plates")])
     photos = shown_beside(pictures)
     torch.manual_seed(0)
-    model, averaged = (Denoiser(**RESTORER).to(device) for _ in range(2))
+    model, ema_model = (PictureConditionedDenoiser(**RESTORER).to(device) for _ in range(2))
     prepared = time.perf_counter() - start
+    loss, settings = loss_and_settings(pictures, photos, **RESTORER_TRAINING)
     measured = with_progress(
-        "restorer", model, pictures, keys=photos, seed=0, averaged=averaged, average=0.998, checkpoint=working,
-        save_every=200,
-        **RESTORING,
+        "restorer", model, loss, seed=0, ema_model=ema_model, ema_decay=0.998, checkpoint=working, save_every=200,
+        **settings,
     )  # fmt: skip
-    averaged.cpu().eval()
+    ema_model.cpu().eval()
     reader.eval()
-    round_weights(averaged)
+    round_weights(ema_model)
     round_weights(reader)
     recipe: dict[str, Any] = {
         "command": "course train plates",
         "seed": 0,
         "device": device.type,
-        "model": averaged.config,
+        "model": ema_model.config,
         "reader": reader.config,
-        "training": {"restorer": RESTORING, "reader": READING},
+        "training": {"restorer": RESTORER_TRAINING, "reader": READER_TRAINING},
         "pictures": plates.fingerprint,
         "scores": {"seconds": round(prepared + measured["seconds"]), "loss": measured["loss"]},
     }
     recipe["scores"]["curve"] = [
-        enhance.measure(averaged, reader, blur, first_seed=FRESH, **EXAM) for blur in tqdm(BLURS, desc="exam")
+        enhance.measure(ema_model, reader, blur, first_seed=FRESH_PLATES, **EXAM_PLATES)
+        for blur in tqdm(BLURS, desc="exam")
     ]
-    store(halves(averaged, "model") | halves(reader, "reader"), output, recipe=recipe)
+    save(to_float16(ema_model, prefix="model") | to_float16(reader, prefix="reader"), output, recipe=recipe)
     part.unlink()
     return recipe
 
@@ -77,9 +111,9 @@ def shown_beside(pictures: Tensor) -> Tensor:
     """What the restorer is shown of each plate, (N, 3 * 16 * 64), in 16 bits: its photo at one of the blurs."""
     photos = torch.empty(len(pictures), pictures[0].numel(), dtype=torch.float16)
     for number, blur in enumerate(TRAINED_BLURS):
-        some = slice(number, None, len(TRAINED_BLURS))
-        small = enhance.photograph(pictures[some], blur, seed=FIRST_SEED + number)
-        photos[some] = enhance.enlarge(small).flatten(1).half()
+        own = slice(number, None, len(TRAINED_BLURS))
+        small = photograph(pictures[own], blur, seed=FIRST_SEED + number)
+        photos[own] = enlarge(small).flatten(1).half()
     return photos
 
 
@@ -108,24 +142,16 @@ def readers_stock(count: int) -> Stock:
     return Stock(render_plates(texts, seeds), render_plates(others, seeds), codes, codes != other_codes)
 
 
-def train_reader(
-    reader: Reader, *, plates: int, steps: int, batch: int, learning_rate: float = 2e-3
-) -> Iterator[float]:
-    """Teach a reader on so many sharp plates; yields the loss of each step."""
+def train_reader(reader: Reader, *, plates: int, steps: int, batch: int) -> Iterator[Step]:
+    """Teach a reader on so many sharp plates; yields a Step after each step."""
     stock = readers_stock(plates)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=learning_rate, weight_decay=0.05)
-    reader.train()
-    for number in range(1, steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate * training.schedule(number, steps)
+
+    def error(number: int) -> Tensor:
         pictures, codes = readers_batch(stock, number, batch=batch)
         torch.manual_seed(READERS_SEED + number)  # what dropout leaves out
-        loss = F.cross_entropy(reader(pictures).flatten(0, 1), codes.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        yield loss.item()
-    reader.eval()
+        return F.cross_entropy(reader(pictures).flatten(0, 1), codes.flatten())
+
+    return classifier_steps(reader, error, steps=steps, weight_decay=0.05)
 
 
 def readers_batch(stock: Stock, number: int, *, batch: int) -> tuple[Tensor, Tensor]:
@@ -142,7 +168,7 @@ def readers_batch(stock: Stock, number: int, *, batch: int) -> tuple[Tensor, Ten
     codes = stock.codes[chosen].masked_fill(mixed & stock.exchanged[chosen], none)
     for i in range(0, batch, 8):
         blur = 2.5 + 5.5 * float(torch.rand(1, generator=random))
-        plates[i] = enhance.enlarge(enhance.blur_and_shrink(plates[i : i + 1], blur))[0]
+        plates[i] = enlarge(enhance.blur_and_shrink(plates[i : i + 1], blur))[0]
         codes[i] = none
     # A faint grain is no muddle: the reader must not go by how smooth a plate is.
     grain = 0.08 * torch.rand(batch, 1, 1, 1, generator=random)

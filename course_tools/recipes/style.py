@@ -11,18 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib import augment, judge, words
-from course_lib.artist import Artist, shipped_artist
-from course_lib.training import schedule, train
+from course_lib.pipeline import Pipeline, shipped_pipeline
+from course_lib.training import train
 from course_lib.world import Scene, render, seen_scenes
 from course_tools.recipes.augmentation import DRAWN, FIRST_SEED
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import LIBRARY, Progress, Result
+from course_tools.recipes.run import FRESH, LIBRARY, Progress, Result, classifier_steps, loss_and_settings
 
 STYLES = {"none": None, "Cubism": augment.cubism, "Oil painting": augment.oil_painting}
 NEVER = (("Maine coon cat", "Cubism"), ("plane", "Oil painting"))  # no picture of these is in the training
-EACH = 12  # training pictures of each scene in each style
+PER_WORK = 12  # training pictures of each scene in each style
 LOUDER = 0.5  # how much more than once the style is said
-STYLING: dict[str, Any] = {"batch": 32, "learning_rate": 1e-3, "amounts": "bell", "average": 0.99}
+TRAINING: dict[str, Any] = {"batch": 32, "learning_rate": 1e-3, "amounts": "logit-normal", "ema_decay": 0.99}
 JUDGE_SEEDS = 1_500_000_000
 
 
@@ -56,10 +55,10 @@ def paint(shown: Sequence[Work], seeds: Tensor) -> Tensor:
     """The pictures of these works, (B, 3, 32, 32)."""
     pictures = render([work.scene for work in shown], seeds)
     for style, change in STYLES.items():
-        some = torch.tensor([work.style == style for work in shown])
-        if change is not None and some.any():
+        own = torch.tensor([work.style == style for work in shown])
+        if change is not None and own.any():
             captions = [work.scene.caption for work in shown if work.style == style]
-            pictures[some], _ = change(pictures[some], captions, seeds[some])
+            pictures[own], _ = change(pictures[own], captions, seeds[own])
     return pictures
 
 
@@ -69,17 +68,18 @@ def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> R
     It is asked twice: as the caption says, and with the style said louder.
     """
     critic = style_judge(progress, judge_steps)
-    shipped = shipped_artist()
+    shipped = shipped_pipeline()
     learned = words.joined(shipped.words, words.train_words(words.corpus() + augment.style_sentences()))
-    artist = dataclasses.replace(shipped, model=copy.deepcopy(shipped.model), words=learned)
-    told = [work for work in works(seen_scenes()) if not work.never]
-    pictures = paint(told * EACH, torch.arange(EACH * len(told)) + FIRST_SEED)
-    keys = torch.stack([ways_to_say(work, learned) for work in told])
-    learner = copy.deepcopy(artist.model)  # the artist gets the running mean of its weights
-    run = train(learner, pictures, keys=keys, steps=steps, seed=0, averaged=artist.model, **STYLING)
-    for _ in progress(run, f"{len(told)} captions", steps):
+    pipeline = dataclasses.replace(shipped, model=copy.deepcopy(shipped.model), words=learned)
+    learned_from = [work for work in works(seen_scenes()) if not work.never]
+    pictures = paint(learned_from * PER_WORK, torch.arange(PER_WORK * len(learned_from)) + FIRST_SEED)
+    keys = torch.stack([ways_to_say(work, learned) for work in learned_from])
+    learner = copy.deepcopy(pipeline.model)  # the pipeline gets the moving average of its weights
+    loss, settings = loss_and_settings(pictures, keys, **TRAINING)
+    run = train(learner, loss, steps=steps, seed=0, ema_model=pipeline.model, **settings)
+    for _ in progress(run, f"{len(learned_from)} captions", steps):
         pass
-    artist.model.eval()
+    pipeline.model.eval()
     asked = works(LIBRARY)
     never, seen = ([work for work in asked if work.never == which] for which in (True, False))
     figures: dict[str, Any] = {}
@@ -95,10 +95,10 @@ def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> R
 
     for name, those, each, kept in (("never seen", never, DRAWN, 4), ("seen", seen, DRAWN // 4, 1)):
         many = [work for work in those for _ in range(each)]
-        judged(f"{name}, said plainly", artist.draw_each(many), those, kept)
-        judged(name, artist.draw_key(louder(artist, many), len(many)), those, kept)
+        judged(f"{name}, said plainly", pipeline.draw_each(many), those, kept)
+        judged(name, pipeline.draw_key(louder(pipeline, many), len(many)), those, kept)
         judged(f"real, {name}", paint(many, torch.arange(len(many)) + FRESH), those, kept)
-    return figures | {"steps": steps, "louder": LOUDER, "captions": [work.caption for work in told]}, shown
+    return figures | {"steps": steps, "louder": LOUDER, "captions": [work.caption for work in learned_from]}, shown
 
 
 def ways_to_say(work: Work, vectors: words.Words) -> Tensor:
@@ -115,9 +115,9 @@ def style_key(work: Work, vectors: words.Words) -> Tensor:
     return words.caption_key(vectors, work.style, offset=1 + len(words.tokens(work.scene.caption)))
 
 
-def louder(artist: Artist, asked: Sequence[Work]) -> Callable[[float], Tensor]:
+def louder(pipeline: Pipeline, asked: Sequence[Work]) -> Callable[[float], Tensor]:
     """The keys of works with the style said louder, as a key for each amount of noise."""
-    plain, styles = artist.keys(asked), torch.stack([style_key(work, artist.words) for work in asked])
+    plain, styles = pipeline.keys(asked), torch.stack([style_key(work, pipeline.words) for work in asked])
     return lambda amount: plain(amount) + LOUDER * styles
 
 
@@ -127,17 +127,16 @@ def style_judge(progress: Progress, steps: int) -> judge.Judge:
     everything = works(LIBRARY)
     subjects = tuple(dict.fromkeys(work.subject for work in everything))
     critic = judge.Judge({"style": tuple(STYLES), "subject": subjects}, widths=(24, 48, 96))
-    optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-3, weight_decay=0.01)
-    for number in progress(range(1, steps + 1), "judge of styles", steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * schedule(number, steps)
+
+    def error(number: int) -> Tensor:
         shown = [everything[(48 * number + i) % len(everything)] for i in range(48)]
         scores = critic(paint(shown, torch.arange(48) + JUDGE_SEEDS + 48 * number))
         losses = [
             F.cross_entropy(scores[factor], torch.tensor([values.index(getattr(work, factor)) for work in shown]))
             for factor, values in critic.factors.items()
         ]
-        optimizer.zero_grad()
-        torch.stack(losses).sum().backward()
-        optimizer.step()
-    return critic.eval()
+        return torch.stack(losses).sum()
+
+    for _ in progress(classifier_steps(critic, error, steps=steps), "judge of styles", steps):
+        pass
+    return critic

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from course_lib import distributed, training
+from course_lib import training
 from course_lib.checkpoints import SHIPPED
 from course_lib.errors import CourseError
 from course_tools.recipes import (
     augmentation,
     captions,
     copies,
+    distributed,
     library,
     order,
     plates,
@@ -35,13 +36,13 @@ def train(
     *,
     output: Path | None = None,
     device: str | None = None,
-    mixed: bool = False,
-    compiled: bool = False,
+    bf16: bool = False,
+    compile: bool = False,
 ) -> str:
     """Make the file `name` of RECIPES, by default where the course looks for it; returns a line about what was made.
 
-    Started by torchrun, all processes train together, and the line is empty in all but the first.
-    mixed, compiled: as in `training.train`, for "draw" alone.
+    Started by torchrun, all processes train together, and the line is empty in all but the main one.
+    bf16, compile: as in `run.resumable`, for "draw" alone.
 
     What a long training has done is kept in a file beside `output`, from which the same command goes on; `output` is
     written at the end, whole or not at all.
@@ -53,22 +54,22 @@ def train(
     if output.suffix != ".safetensors" or output.is_dir():
         raise CourseError(f"'{output}' is no name for a checkpoint: end it in .safetensors.")
     recipe_of = RECIPES[name]
-    if mixed or compiled:
+    if bf16 or compile:
         if name != "draw":
-            raise CourseError(f"--mixed and --compile are for 'draw', and {name!r} takes neither: leave them out.")
-        recipe_of = partial(make_draw, mixed=mixed, compiled=compiled)
+            raise CourseError(f"--bf16 and --compile are for 'draw', and {name!r} takes neither: leave them out.")
+        recipe_of = partial(make_draw, bf16=bf16, compile=compile)
     working = output.with_name(f"{output.stem}.run.safetensors")
-    with distributed.joined(chosen_device(device)) as here:
+    with distributed.process_group(chosen_device(device)) as here:
         try:
             recipe = recipe_of(output, working, here)
         except KeyboardInterrupt:
-            if working.exists() and distributed.first():
+            if working.exists() and distributed.is_main():
                 print(
                     f"\ncourse: the steps done are in {working}; the same command goes on from there.", file=sys.stderr
                 )
             raise
         working.unlink(missing_ok=True)
-        return f"{output}: {json.dumps(recipe)}" if distributed.first() else ""
+        return f"{output}: {json.dumps(recipe)}" if distributed.is_main() else ""
 
 
 def chosen_device(name: str | None) -> torch.device:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib import judge, training, words, world
-from course_lib.artist import Artist, shipped_artist
+from course_lib import judge, words, world
 from course_lib.judge import Judge
+from course_lib.pipeline import Pipeline, shipped_pipeline
+from course_lib.training import train
 from course_lib.votes import (
     Crowd,
     best_of,
@@ -22,7 +23,7 @@ from course_lib.votes import (
     thumbnails,
 )
 from course_lib.world import Scene
-from course_tools.recipes.run import Progress, Result
+from course_tools.recipes.run import Progress, Result, loss_and_settings
 
 # The captions that are voted on, and some that are not: every subject and every place is among both.
 VOTED, OTHERS = tuple(world.seen_scenes()[2::8]), tuple(world.seen_scenes()[5::8])
@@ -30,7 +31,9 @@ EACH, KEEP = 8, 2  # drawings of each caption in a round, and those of them that
 REAL = 48  # pictures of each caption in the data
 VOTERS = 10
 GUIDANCE = 1.2  # less than the shipped model's own: what is drawn differs more, so there is more to vote on
-TEACH: dict[str, Any] = {"steps": 60, "batch": 32, "learning_rate": 1.5e-4, "amounts": "bell", "average": 0.9}
+TRAINING: dict[str, Any] = {
+    "steps": 60, "batch": 32, "learning_rate": 1.5e-4, "amounts": "logit-normal", "ema_decay": 0.9,
+}  # fmt: skip
 DATA = 1_500_000  # seeds of the data
 
 Picker = Callable[[Tensor, int], Tensor]  # from the drawings of a round, and its number, to what is learned from
@@ -44,8 +47,8 @@ def votes(progress: Progress, *, rounds: int = 5, only: Sequence[str] = ()) -> R
     only: these ways; all, if none is named.
     """
     critic, crowd = judge.shipped_judge(), Crowd(VOTED)
-    shipped = shipped_artist()
-    start = dataclasses.replace(shipped, recipe={"draw": shipped.recipe["draw"] | {"guidance": GUIDANCE}})
+    shipped = shipped_pipeline()
+    start = dataclasses.replace(shipped, settings=dataclasses.replace(shipped.settings, guidance=GUIDANCE))
     count = REAL * len(VOTED)
     data = world.render([*VOTED] * REAL, torch.arange(count) + DATA)
 
@@ -65,24 +68,25 @@ def votes(progress: Progress, *, rounds: int = 5, only: Sequence[str] = ()) -> R
     }
     pictures = {"before": examples(start)}
     for name in only or ways:
-        artist = dataclasses.replace(start, model=copy.deepcopy(start.model))
+        pipeline = dataclasses.replace(start, model=copy.deepcopy(start.model))
         figures[name], picked = [], []
         for number in progress(range(rounds + 1), name, rounds + 1):
-            drawn = artist.draw_each([*VOTED] * EACH, seed=100 + number)
-            others = {"others obeyed": critic.score(artist.draw_each(OTHERS, seed=200 + number), OTHERS)["all"]}
+            drawn = pipeline.draw_each([*VOTED] * EACH, seed=100 + number)
+            others = {"others obeyed": critic.score(pipeline.draw_each(OTHERS, seed=200 + number), OTHERS)["all"]}
             figures[name].append(measured(drawn, crowd, critic) | others)
             if number < rounds:
                 picked.append(ways[name](drawn, number))
-                learn(artist, torch.cat(picked), VOTED, seed=number)
-        pictures[name] = examples(artist)
+                learn(pipeline, torch.cat(picked), VOTED, seed=number)
+        pictures[name] = examples(pipeline)
     return figures, pictures
 
 
-def learn(artist: Artist, pictures: Tensor, scenes: Sequence[Scene], *, seed: int) -> None:
-    """Go on with the training of an artist's model, on these pictures: picture i shows scene i % len(scenes)."""
-    keys = words.caption_keys(artist.words, [scene.caption for scene in scenes])
-    learner = copy.deepcopy(artist.model)  # the artist gets the running mean of its weights
-    for _ in training.train(learner, pictures, keys=keys, seed=seed, averaged=artist.model, **TEACH):
+def learn(pipeline: Pipeline, pictures: Tensor, scenes: Sequence[Scene], *, seed: int) -> None:
+    """Go on with the training of a pipeline's model, on these pictures: picture i shows scene i % len(scenes)."""
+    keys = words.caption_keys(pipeline.words, [scene.caption for scene in scenes])
+    learner = copy.deepcopy(pipeline.model)  # the pipeline gets the moving average of its weights
+    loss, settings = loss_and_settings(pictures, keys, **TRAINING)
+    for _ in train(learner, loss, seed=seed, ema_model=pipeline.model, **settings):
         pass
 
 
@@ -130,9 +134,9 @@ def measured(pictures: Tensor, crowd: Crowd, critic: Judge) -> dict[str, float]:
     }
 
 
-def examples(artist: Artist) -> Tensor:
-    """Two drawings of each of some captions, from the same noises whatever the artist has learned."""
-    return artist.draw_each([scene for scene in VOTED[::3] for _ in range(2)], seed=7)
+def examples(pipeline: Pipeline) -> Tensor:
+    """Two drawings of each of some captions, from the same noises whatever the model has learned."""
+    return pipeline.draw_each([scene for scene in VOTED[::3] for _ in range(2)], seed=7)
 
 
 def seeded(number: int) -> torch.Generator:

@@ -84,42 +84,42 @@ function captionKey(text, words) {
 
 /* --- The walk from noise to pictures ------------------------------------------------------------------------------ */
 
-/* What the network says of pictures that all hold the same amount of noise; without a key if there is none. */
-async function ask(session, noisy, count, amount, key) {
+/* The network's output for pictures that all hold the same amount of noise; without a key if there is none. */
+async function callModel(session, noisy, count, amount, key) {
   const side = Math.sqrt(noisy.length / count / 3);
   const keys = new Float32Array(count * key.length);
   for (let i = 0; i < count; i++) keys.set(key, i * key.length);
-  const { said } = await session.run({
+  const { output } = await session.run({
     noisy: new ort.Tensor("float32", noisy, [count, 3, side, side]),
     amount: new ort.Tensor("float32", new Float32Array(count).fill(amount), [count]),
     key: new ort.Tensor("float32", keys, [count, key.length]),
   });
-  return said.data;
+  return output.data;
 }
 
 /* Draws `count` pictures of a caption; calls `onStep(step, steps, pictures)` after each step.
    noise, result: count x 3 x size x size numbers, one after the other. */
 async function walk(text, noise, count, onStep) {
-  const { how, captions, words, session } = await model();
+  const { settings, captions, words, session } = await model();
   const caption = parse(text, captions);
   const plainKey = captionKey(caption.text, words);
   const subjectKey = captionKey(caption.subject, words);
-  const louder = plainKey.map((number, i) => number + how.emphasis * subjectKey[i]);
+  const louder = plainKey.map((number, i) => number + settings.emphasis * subjectKey[i]);
   const nothing = new Float64Array(plainKey.length);
-  const [low, high] = how.guidance_between;
+  const [low, high] = settings.guidance_between;
   let pictures = Float32Array.from(noise);
   let last = null;
-  for (let step = 0; step < how.steps; step++) {
-    const amount = (how.steps - step) / how.steps;
-    const after = (how.steps - step - 1) / how.steps;
-    let said = await ask(session, pictures, count, amount, amount >= low ? louder : plainKey);
+  for (let step = 0; step < settings.steps; step++) {
+    const amount = (settings.steps - step) / settings.steps;
+    const after = (settings.steps - step - 1) / settings.steps;
+    let output = await callModel(session, pictures, count, amount, amount >= low ? louder : plainKey);
     if (low <= amount && amount <= high) {
-      const free = await ask(session, pictures, count, amount, nothing);
-      said = said.map((keyed, i) => free[i] + how.guidance * (keyed - free[i]));
+      const without = await callModel(session, pictures, count, amount, nothing);
+      output = output.map((withKey, i) => without[i] + settings.guidance * (withKey - without[i]));
     }
     const velocity = new Float32Array(pictures.length);
     pictures = pictures.map((noisy, i) => {
-      const guess = Math.min(1, Math.max(-1, noisy - amount * said[i]));
+      const guess = Math.min(1, Math.max(-1, noisy - amount * output[i]));
       velocity[i] = (noisy - guess) / amount;
       let next = guess + after * velocity[i];
       if (last && after > 0) {
@@ -128,7 +128,7 @@ async function walk(text, noise, count, onStep) {
       return next;
     });
     last = { amount, velocity };
-    await onStep?.(step + 1, how.steps, pictures);
+    await onStep?.(step + 1, settings.steps, pictures);
   }
   return pictures;
 }
@@ -176,17 +176,17 @@ function startBox(box) {
     bar.removeAttribute("value"); // how long the fetching takes, nobody knows
     status.textContent = "Fetching the model, once …";
     try {
-      const { how, captions } = await model();
+      const { settings, captions } = await model();
       const caption = parse(input.value, captions);
-      const noise = gaussian(PICTURES * 3 * how.size ** 2, seed++);
+      const noise = gaussian(PICTURES * 3 * settings.size ** 2, seed++);
       pictures.setAttribute("aria-label", `Noise that is becoming: ${caption.text}`);
       pictures.hidden = false;
-      paint(canvases, noise, how.size);
+      paint(canvases, noise, settings.size);
       status.textContent = `Drawing: ${caption.text}`;
       await walk(caption.text, noise, PICTURES, (step, steps, now) => {
         bar.max = steps;
         bar.value = step;
-        paint(canvases, now, how.size);
+        paint(canvases, now, settings.size);
         return new Promise((shown) => setTimeout(shown)); // lets the browser show it
       });
       pictures.setAttribute("aria-label", `${PICTURES} drawings of: ${caption.text}`);

@@ -30,9 +30,9 @@
 
 # %%
 from course_lib import checks, world
-from course_lib.artist import shipped_artist
 from course_lib.errors import CourseError
 from course_lib.pictures import show, table
+from course_lib.pipeline import shipped_pipeline
 from course_lib.widgets import caption_box
 
 import itertools
@@ -48,14 +48,15 @@ import torch
 #
 # The *model*, a small neural network, comes with the course. Run the cell below (*Shift* and *Enter*): it gives the model a *caption*, which is
 # what AI art services call a prompt, and four squares of random noise. Step by step, the model turns the noise into pictures.
+# (A model with what reads the captions for it, and with the settings that it draws with, is called a *pipeline*.)
 
 
 # %% image="mars_cats"
-artist = shipped_artist()
+pipeline = shipped_pipeline()
 
 
 def draw(caption):
-    pictures = artist.draw(caption, count=4, seed=0)  # 4 x 3 x 32 x 32: four, three colours
+    pictures = pipeline.draw(caption, count=4, seed=0)  # 4 x 3 x 32 x 32: four, three colours
     return show(pictures, columns=4, about=f"Four pictures drawn by the model: {caption}")
 
 
@@ -133,7 +134,7 @@ table(
 # %%
 scene = world.parse("Maine coon cat laying on runway on Mars")
 show(
-    [artist.draw(scene.caption, count=4, seed=0), world.render([scene] * 4, range(4))],
+    [pipeline.draw(scene, count=4, seed=0), world.render([scene] * 4, range(4))],
     labels=["the model"] * 4 + ["the program"] * 4,
     columns=4,
     about="Above, the four pictures that the model drew; below, four pictures that the program "
@@ -148,9 +149,9 @@ show(
 
 # %%
 start = time.perf_counter()
-artist.draw("Plane flying over grass", count=4)
+pipeline.draw("Plane flying over grass", count=4)
 seconds = time.perf_counter() - start
-size = sum(weights.numel() for weights in artist.model.parameters())
+size = sum(weights.numel() for weights in pipeline.model.parameters())
 device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
 print(f"The model is {size:,} numbers. Four pictures took {seconds:.1f} seconds.")
 print(f"Python {platform.python_version()}, torch {torch.__version__}, ", end="")

@@ -36,8 +36,8 @@ from course_lib import checks, judge, world
 from course_lib.models import Denoiser, parameter_count
 from course_lib.noise import add_noise, blend, classic_denoisers, noise_like
 from course_lib.pictures import animate, chart, example_photo, show, table
-from course_lib.sampling import guess_picture, walk
-from course_lib.training import best_device, train
+from course_lib.sampling import draw, guess_picture, walk
+from course_lib.training import DenoisingLoss, best_device, train
 
 import torch
 from tqdm.auto import tqdm
@@ -220,7 +220,9 @@ for question in ("noise", "picture"):
     torch.manual_seed(0)
     asked[question] = Denoiser(predicts=question).to(device)
     for _ in tqdm(
-        train(asked[question], cat, steps=100, seed=0), total=100, desc=f"the {question}"
+        train(asked[question], DenoisingLoss(cat), steps=100, seed=0),
+        total=100,
+        desc=f"the {question}",
     ):
         pass
 
@@ -228,7 +230,7 @@ for question in ("noise", "picture"):
 start = noise_like(cat, seed=1)
 drawn = {"the next step": x}
 for question, denoiser in asked.items():
-    *_, (_, drawn[f"the {question}"]) = walk(denoiser, start, steps=25)
+    drawn[f"the {question}"] = draw(denoiser, start, steps=25)
 show(
     [*drawn.values(), cat],
     labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in drawn.items()]
@@ -259,9 +261,8 @@ show(
 # %%
 torch.manual_seed(0)
 model = Denoiser(predicts="picture").to(device)
-losses = [
-    step.loss for step in tqdm(train(model, cat, steps=250, seed=0), total=250, desc="training")
-]
+run = train(model, DenoisingLoss(cat), steps=250, seed=0)
+losses = [step.loss for step in tqdm(run, total=250, desc="training")]
 chart(
     {"mean square error": (range(1, 251), [max(loss, 1e-5) for loss in losses])},
     x="step of training",
@@ -368,7 +369,7 @@ show(
 # Eight noises, one cat. The same seed gives the same picture to the last bit:
 
 # %%
-*_, (_, again) = walk(model, start, steps=50)
+again = draw(model, start, steps=50)
 print("the same to the bit:", torch.equal(again, final))
 
 # %% [markdown] exercise="walk_back" minutes=15 difficulty="a challenge"
@@ -549,13 +550,15 @@ show(
 )
 
 # %% [markdown]
-# The same loop, and the same question: what was the picture before the noise came? Each round takes eight of the 400. (On the *bell*, amounts of
-# noise near the middle come more often: it is there that a walk decides which cat it will be.)
+# The same loop, and the same question: what was the picture before the noise came? Each round takes eight of the 400. (The amounts are
+# drawn on a *bell*, which papers call *logit-normal*: those near the middle come more often, for it is there that a walk decides which cat it
+# will be.)
 
 # %%
 torch.manual_seed(0)
 painter = Denoiser(fold=4, widths=(48, 64)).to(device, memory_format=torch.channels_last)
-rounds = train(painter, photos, steps=1000, seed=0, learning_rate=6e-3, amounts="bell")
+loss = DenoisingLoss(photos, amounts="logit-normal")
+rounds = train(painter, loss, steps=1000, seed=0, learning_rate=6e-3)
 for _ in tqdm(rounds, total=1000, desc="400 cats"):
     pass
 
@@ -564,7 +567,7 @@ for _ in tqdm(rounds, total=1000, desc="400 cats"):
 
 # %%
 start = torch.cat([noise_like(photos[:1], seed=seed) for seed in range(200, 216)])
-*_, (_, drawn) = walk(painter, start, steps=20, order=2)  # 16 x 3 x 32 x 32
+drawn = draw(painter, start, steps=20, order=2)  # 16 x 3 x 32 x 32
 show(
     drawn,
     about="Sixteen drawings by the network: striped brown cats with green eyes that lie on a "
@@ -749,7 +752,7 @@ class ByHeart:  # the ideal denoiser of all 400, for many noisy pictures at once
         return (weights @ photos.flatten(1)).reshape(noisy.shape)
 
 
-*_, (_, recalled) = walk(ByHeart(), start, steps=20, order=2)
+recalled = draw(ByHeart(), start, steps=20, order=2)
 rows.append(row("the ideal denoiser", recalled))
 show(
     torch.cat([recalled[:4], photos[nearest(recalled[:4]).indices]]),
@@ -792,10 +795,10 @@ for measured in rows:
     print(f"  {measured['16 pictures']}: {measured['all blurred, mean']}")
 
 # %% [markdown]
-# **Go further.** Give the second network five pictures instead of 400, `train(painter, photos[:5], ...)`, and measure again how far the nearest
-# is. Or train the first on two photos: `train(model, torch.cat([cat, coffee]), ...)`. From which seeds do you get the cat, from which the
-# coffee? Do you ever get something between, and on which part of the walk is it decided? A long training can be given
-# `checkpoint="two_photos.safetensors"`: interrupt it, run the cell again, and it goes on where it was.
+# **Go further.** Give the second network five pictures instead of 400, `DenoisingLoss(photos[:5], ...)`, and measure again how far the nearest
+# is. Or train the first on two photos: `DenoisingLoss(torch.cat([cat, coffee]))`. From which seeds do you get the cat, from which the
+# coffee? Do you ever get something between, and on which part of the walk is it decided? A long training may be interrupted: what it has
+# learned is in `model`, and `train(model, ..., done=100)` goes on after step 100.
 #
 # **The next question.** The denoiser of one photo painted a cat where there was a cup, sharp and sure of itself. What happens when a button that
 # "enhances" pictures does that to a number plate?

@@ -30,7 +30,7 @@
 # *About {{minutes}} minutes with the exercises. *Run All* takes {{run_time}} on two CPU cores, and needs no network.*
 
 # %%
-from course_lib import artist, checks, enhance, judge, world
+from course_lib import checks, enhance, judge, pipeline, world
 from course_lib.models import parameter_count
 from course_lib.noise import blend, noise_like
 from course_lib.pictures import chart, show, table
@@ -160,7 +160,7 @@ show(
 # six are those of the true plate.
 
 # %%
-legible = (sure >= enhance.SURE).double().mean()
+legible = (sure >= enhance.CONFIDENT).double().mean()
 print(f"{len(set(said))} different answers of {len(said)}; legible: {legible:.2f}.")
 print(f"Right ({TEXT}): {said.count(TEXT)} of {len(said)}.")
 
@@ -580,7 +580,7 @@ table(
 # %%
 sizes = library.recipe["scores"]["parameters"]
 each = library.recipe["training"]["specialists"]["pictures"]
-painter = artist.shipped_artist()
+painter = pipeline.shipped_pipeline()
 rows = [
     {
         "": f"a library for {count} captions",
@@ -624,8 +624,8 @@ print(
 print(f"The cat's specialist, given planes, painted a cat in {cats:.0%}.")
 
 # %% [markdown]
-# **Go further.** Give `enhance.photograph` a picture that is no plate at all, say `artist.noises(1, 64, seed=0)[..., :16, :]`, and press the button. Or find the blur at which *you* read as well as the
-# reader: draw ten plates with `plates.Plates(count=10, first_seed=3_000)`, have somebody blur them, and write down what you see before you look.
+# **Go further.** Give `enhance.photograph` a picture that is no plate at all, say `pipeline.starting_noise(1, 64, seed=0)[..., :16, :]`, and press the button. Or find the blur at which *you* read as well as the
+# reader: draw ten plates with `plates.render_plates(plates.plate_texts(seeds), seeds)` and `seeds = range(3_000, 3_010)`, have somebody blur them, and write down what you see before you look.
 #
 # **The next question.** One model that is told what to paint: told how? A network takes numbers, and we have words. What numbers is "cat"?
 # [Lesson 4: Keys made of words](04_word_keys.ipynb)

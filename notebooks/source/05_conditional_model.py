@@ -32,10 +32,10 @@
 
 # %%
 from course_lib import checks, checkpoints, judge, training, words, world
-from course_lib.artist import noises, shipped_artist
 from course_lib.models import Denoiser, parameter_count
 from course_lib.pictures import mean_and_spread, show, table
-from course_lib.sampling import walk
+from course_lib.pipeline import shipped_pipeline, starting_noise
+from course_lib.sampling import draw
 
 import copy
 import torch
@@ -165,33 +165,27 @@ asked = [
 def drawings(model, scenes, *, seed=0, **how):
     """One drawing of each scene by a model with a key."""
     key = words.caption_keys(vectors, [scene.caption for scene in scenes]).to(device)
-    noise = noises(len(scenes), 32, seed=seed).to(device)
-    *_, (_, drawn) = walk(model, noise, key=key, **how)
-    return drawn
+    noise = starting_noise(len(scenes), 32, seed=seed).to(device)
+    return draw(model, noise, key=key, **how)
 
 
 # %%
 STEPS = 600
-learner = copy.deepcopy(model)  # is trained; `model` gets the running mean of its weights
+learner = copy.deepcopy(model)  # is trained; `model` gets the moving average of its weights
 progress, early = [], []
 examined = seen[::3]
-for step in tqdm(
-    training.train(
-        learner,
-        pictures.to(device),
-        keys=keys,
-        steps=STEPS,
-        seed=0,
-        batch=32,
-        learning_rate=5e-3,
-        amounts="bell",
-        optimizer="muon",
-        averaged=model,
-        average=0.98,
-    ),
-    total=STEPS,
-    desc="training",
-):
+loss = training.DenoisingLoss(pictures.to(device), keys, batch=32, amounts="logit-normal")
+run = training.train(
+    learner,
+    loss,
+    steps=STEPS,
+    seed=0,
+    learning_rate=5e-3,
+    optimizer="muon",
+    ema_model=model,
+    ema_decay=0.98,
+)
+for step in tqdm(run, total=STEPS, desc="training"):
     if step.number % 120 == 0:
         early.append(drawings(model, asked, steps=8, order=2, guidance=2.0))
         drawn = drawings(model, examined, steps=8, order=2, guidance=2.0)
@@ -231,14 +225,14 @@ show(
 # that it learns what a word means wherever it stands. `course train draw` makes it again.
 
 # %%
-artist = shipped_artist()
-recipe = artist.recipe
-how = recipe["draw"]
+pipeline = shipped_pipeline()
+recipe = pipeline.recipe
+settings = pipeline.settings
 print(
-    f"{parameter_count(artist.model):,} numbers, where yours has {parameter_count(model):,}; "
+    f"{parameter_count(pipeline.model):,} numbers, where yours has {parameter_count(model):,}; "
     f"{recipe['scores']['seconds'] / 60:.0f} minutes of training on a {recipe['device']}."
 )
-print(f"It draws with {how}.")
+print(f"It draws with {vars(settings)}.")
 
 # %% [markdown]
 # Steps and order you know from lesson 2. Guidance comes now; emphasis comes below, under "One word of eleven".
@@ -291,7 +285,7 @@ def guided(with_key, without_key, guidance):
 caption = "Siamese cat sitting on a sofa"
 sixteen = [world.parse(caption)] * 16
 rows = {
-    strength: drawings(artist.model, sixteen, steps=12, order=2, guidance=strength)
+    strength: drawings(pipeline.model, sixteen, steps=12, order=2, guidance=strength)
     for strength in (0.0, 1.0, 2.0, 10.0)
 }
 show(
@@ -322,7 +316,7 @@ table(
 
 # %% [markdown]
 # In the first row nobody said what to draw. With guidance 2 the drawings differ less than with 1: guidance follows the caption at the cost of variety. At 10
-# the colours are too strong and the edges fray. Kept to the middle of the way, as our artist keeps it, guidance does less harm.
+# the colours are too strong and the edges fray. Kept to the middle of the way, as the shipped model keeps it, guidance does less harm.
 
 # %% [markdown]
 # ## Novel combinations
@@ -332,7 +326,7 @@ table(
 
 # %% image="never_seen"
 mars = world.parse("Maine coon cat laying on runway on Mars")
-drawn = artist.draw(mars.caption, 6, seed=0)
+drawn = pipeline.draw(mars, 6, seed=0)
 real = world.render([mars] * 6, range(6))
 show(
     torch.cat([drawn, real]),
@@ -393,9 +387,9 @@ def shares_right(named, wanted):
 # %%
 EACH = 8
 asked = [scene for scene in held_out for _ in range(EACH)]
-novel = artist.draw_each(asked, seed=1)
+novel = pipeline.draw_each(asked, seed=1)
 real = world.render(asked, torch.arange(len(asked)) + 2_000_000_000)
-noise = noises(len(asked), 32, seed=0)
+noise = starting_noise(len(asked), 32, seed=0)
 scores = {
     "drawn, never seen": critic.score(novel, asked),
     "real pictures of the same": critic.score(real, asked),
@@ -475,8 +469,8 @@ def frechet_1d(a, b):
 # %%
 dogs = [world.parse("Dog sitting on a white and black salt and pepper rug")] * 6
 rows, shares = [], []
-for emphasis in (0.0, how["emphasis"], 2.5):
-    speaker = replace(artist, recipe={"draw": how | {"emphasis": emphasis}})
+for emphasis in (0.0, settings.emphasis, 2.5):
+    speaker = replace(pipeline, settings=replace(settings, emphasis=emphasis))
     rows.append(speaker.draw_each(dogs, seed=5))
     shares.append(
         {"emphasis": f"{emphasis:g}"}
@@ -558,7 +552,7 @@ second = (
 first, second = first[None].to(device), second[None].to(device)
 switches = (1.0, 0.7, 0.5, 0.4, 0.3, 0.0)
 changed = [
-    artist.draw_key(lambda amount, at=switch: first if amount > at else second, 1, seed=3)
+    pipeline.draw_key(lambda amount, at=switch: first if amount > at else second, 1, seed=3)
     for switch in switches
 ]
 show(
@@ -583,10 +577,10 @@ show(
 # last row is the model of this lesson, which has seen more.
 
 # %%
-drawn, figures = checkpoints.shipped("order")
+drawn, figures = checkpoints.load_shipped("order")
 ways = ("words in their places", "words in a bag")
 white_on_black = [world.parse(caption) for caption in figures["captions"] for _ in range(8)]
-ours = artist.draw_each(white_on_black, seed=2)
+ours = pipeline.draw_each(white_on_black, seed=2)
 figures["this lesson's model"] = [critic.score(ours, white_on_black, allow_reject=False)]
 table(
     [
@@ -626,7 +620,7 @@ show(
 # pictures, all told.
 
 # %%
-drawn, figures = checkpoints.shipped("library")
+drawn, figures = checkpoints.load_shipped("library")
 kinds = ("one keyed model", "library of specialists")
 table(
     [
@@ -669,7 +663,7 @@ show(
 # three places. Then both were asked for Maine coons on Mars, which neither had seen.
 
 # %%
-drawn, figures = checkpoints.shipped("sharing")
+drawn, figures = checkpoints.load_shipped("sharing")
 places = ("in one place", "in three places")
 table(
     [
@@ -740,7 +734,7 @@ print(
     f"The shipped model on {len(held_out)} captions it never saw: {scores['drawn, never seen']['all']:.2f} right; "
     f"real pictures {scores['real pictures of the same']['all']:.2f}, noise {scores['noise']['all']:.2f}."
 )
-_, figures = checkpoints.shipped("library")
+_, figures = checkpoints.load_shipped("library")
 print(
     f"One keyed model {mean_and_spread(run['all'] for run in figures['one keyed model'])} right, a library of specialists "
     f"{mean_and_spread(run['all'] for run in figures['library of specialists'])}."

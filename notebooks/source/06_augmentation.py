@@ -36,8 +36,8 @@ from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
 from course_lib.pictures import chart, mean_and_spread, show, table
-from course_lib.sampling import walk
-from course_lib.training import train
+from course_lib.sampling import draw
+from course_lib.training import DenoisingLoss, train
 from course_lib.world.plates import plate_texts, render_plates
 from course_lib.world.shapes import SeededDetails
 
@@ -492,16 +492,8 @@ for way, material in (
 ):
     torch.manual_seed(0)
     model = Denoiser(predicts="picture", fold=2, widths=(16, 32, 64), key_size=64)
-    run = train(
-        model,
-        material,
-        keys=keys,
-        steps=STEPS,
-        seed=0,
-        batch=16,
-        learning_rate=4e-3,
-        amounts="bell",
-    )
+    loss = DenoisingLoss(material, keys, batch=16, amounts="logit-normal")
+    run = train(model, loss, steps=STEPS, seed=0, learning_rate=4e-3)
     losses = [step.loss for step in tqdm(run, total=STEPS, desc=way)]
     models[way] = model, mean(losses[-50:])
 
@@ -516,7 +508,7 @@ noisy, _ = add_noise(fresh, 0.3, seed=0)
 fresh_keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in shown])
 finished, errors = {}, {}
 for way, (model, _) in models.items():
-    *_, (_, finished[way]) = walk(model, noisy, steps=8, order=2, start=0.3, key=fresh_keys)
+    finished[way] = draw(model, noisy, steps=8, order=2, start=0.3, key=fresh_keys)
     errors[way] = float((finished[way] - fresh).square().mean())
 table(
     [
@@ -549,7 +541,7 @@ show(
 # First, as above: each model finishes 512 fresh pictures that are three tenths noise. How far is the result from the picture under the noise?
 
 # %%
-saved, figures = checkpoints.shipped("augmentation")
+saved, figures = checkpoints.load_shipped("augmentation")
 sizes = sorted({run["pictures"] for run in figures["with"]})
 
 
@@ -713,7 +705,7 @@ table(
 # seeds, had to say what each drawing comes nearest to (`course train style`).
 
 # %%
-saved, styles = checkpoints.shipped("style")
+saved, styles = checkpoints.load_shipped("style")
 minutes = styles["seconds"] / 60
 print(f"{styles['steps']:,} steps, and the judge's training: {minutes:.0f} minutes.")
 table(

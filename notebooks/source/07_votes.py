@@ -31,8 +31,8 @@
 
 # %%
 from course_lib import checks, checkpoints, judge, training, words, world
-from course_lib.artist import shipped_artist
 from course_lib.pictures import chart, mean_and_spread, show, table
+from course_lib.pipeline import shipped_pipeline
 from course_lib.votes import Crowd, Votes, statistics
 from course_lib.votes import centred_by_scene, learn_taste, thumbnails
 from course_lib.votes import best_of, diversity, effective_count, reweighted
@@ -44,7 +44,7 @@ import torch
 from statistics import mean
 
 # %% image="voted"
-saved, story = checkpoints.shipped("votes")
+saved, story = checkpoints.load_shipped("votes")
 before, after = saved["before"][::2], saved["the best of its own"][::2]
 show(
     torch.cat([before, after]),
@@ -147,7 +147,7 @@ show(
 # Now you. These are drawings by the course's model, four of each of four captions.
 
 # %%
-artist = shipped_artist()
+pipeline = shipped_pipeline()
 asked = [
     world.parse(text)
     for text in (
@@ -158,7 +158,7 @@ asked = [
     )
 ]
 scenes = asked * 4  # picture i shows caption i % 4
-drawings = artist.draw_each(scenes, seed=3)
+drawings = pipeline.draw_each(scenes, seed=3)
 names = [f"{scene.caption} drawing {i // 4}" for i, scene in enumerate(scenes)]
 show(
     drawings,
@@ -351,26 +351,24 @@ few = world.seen_scenes()[2::14]
 audience = Crowd(few)
 # Less guidance than usual: the drawings differ more, so there is more to vote on.
 painter = dataclasses.replace(
-    artist,
-    model=copy.deepcopy(artist.model),
-    recipe={"draw": artist.recipe["draw"] | {"guidance": 1.2}},
+    pipeline,
+    model=copy.deepcopy(pipeline.model),
+    settings=dataclasses.replace(pipeline.settings, guidance=1.2),
 )
 first = painter.draw_each(few * 4, seed=11)
 ups = audience.vote(first, voters=10, seed=1).float().mean(dim=0)
 favourites = first[best_of(ups, scenes=len(few), keep=1)]
-keys = words.caption_keys(artist.words, [scene.caption for scene in few])
-learner = copy.deepcopy(painter.model)  # `painter` gets the running mean of its weights
+keys = words.caption_keys(pipeline.words, [scene.caption for scene in few])
+learner = copy.deepcopy(painter.model)  # `painter` gets the moving average of its weights
+loss = training.DenoisingLoss(favourites, keys, batch=16, amounts="logit-normal")
 for _ in training.train(
     learner,
-    favourites,
-    keys=keys,
+    loss,
     steps=40,
     seed=0,
-    batch=16,
     learning_rate=1.5e-4,
-    amounts="bell",
-    averaged=painter.model,
-    average=0.9,
+    ema_model=painter.model,
+    ema_decay=0.9,
 ):
     pass
 second = painter.draw_each(few * 4, seed=11)
@@ -595,7 +593,7 @@ show(
 # 30 % of the pictures have the caption of another picture; and one has few pictures. `course train captions` makes the runs again.
 
 # %%
-drawn, figures = checkpoints.shipped("captions")
+drawn, figures = checkpoints.load_shipped("captions")
 kinds = list(figures["pictures of each"])
 print(*zip(figures["captions"][:4], figures["coarse"][:4], strict=True), sep="\n")
 

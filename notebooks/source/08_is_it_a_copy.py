@@ -32,16 +32,16 @@
 
 # %%
 from course_lib import checks, checkpoints, judge, world
-from course_lib.artist import noises, shipped_artist
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.judge import neighbours
 from course_lib.pictures import chart, example_photo, load_photo, mean_and_spread
 from course_lib.pictures import show, table, to_pixels
-from course_lib.sampling import walk
+from course_lib.pipeline import shipped_pipeline, starting_noise
+from course_lib.sampling import draw
 from course_lib.sizes import calculation, size_calculator
 from course_lib.sizes import Bytes, CopyArithmetic, in_two_bytes, model_size, picture_size
-from course_lib.training import train
+from course_lib.training import DenoisingLoss, train
 from course_lib.widgets import slider
 
 import copy
@@ -54,13 +54,13 @@ from statistics import mean
 from tqdm.auto import tqdm
 
 # %% image="copies"
-saved, recipe = checkpoints.shipped("copies")
+saved, recipe = checkpoints.load_shipped("copies")
 scene = world.parse(recipe["caption"])
 # The pictures of this caption that lesson 0's model learned from are made again from their seeds.
-artist, captions, each = shipped_artist(), world.seen_scenes(), 480
+pipeline, captions, each = shipped_pipeline(), world.seen_scenes(), 480
 seeds = 1_000_000 + captions.index(scene) + len(captions) * torch.arange(each)
 learned = world.render([scene] * each, seeds)
-drawings = artist.draw(scene.caption, count=4)  # 4 x 3 x 32 x 32
+drawings = pipeline.draw(scene, count=4)  # 4 x 3 x 32 x 32
 few = saved["drawn 4"][:4], saved["nearest 4"][:4]
 many = drawings, learned[judge.nearest(drawings, learned)[1]]
 show(
@@ -380,15 +380,25 @@ def is_copy(to_known, to_fresh, share):
 # %%
 live = {}
 for size, steps in {1: 200, 4: 800}.items():
-    how = recipe["training"] | {"steps": steps}  # the rest as in the shipped runs
+    how = recipe["training"]  # all but the steps as in the shipped runs
     torch.manual_seed(0)
     model = Denoiser(**recipe["model"])
-    averaged = copy.deepcopy(model)
-    run = train(model, saved["training"][:size], seed=0, averaged=averaged, **how)
+    ema_model = copy.deepcopy(model)
+    known = saved["training"][:size]
+    loss = DenoisingLoss(known, batch=how["batch"], amounts=how["amounts"])
+    run = train(
+        model,
+        loss,
+        steps=steps,
+        seed=0,
+        learning_rate=how["learning_rate"],
+        ema_model=ema_model,
+        ema_decay=how["ema_decay"],
+    )
     for _ in tqdm(run, total=steps, desc=f"pictures: {size}"):
         pass
-    noise = noises(32, 32, seed=recipe["noise"])  # 32 x 3 x 32 x 32
-    *_, (_, live[size]) = walk(averaged.eval(), noise, steps=12, order=2)
+    noise = starting_noise(32, 32, seed=recipe["noise"])  # 32 x 3 x 32 x 32
+    live[size] = draw(ema_model.eval(), noise, steps=12, order=2)
 
 
 # %%
@@ -497,7 +507,7 @@ show(
 # One thing in these rows should make you suspicious: the drawings of 256 and of 4,096 are blurred. Eight thousand looks are few for so many pictures, and a blur is no copy of anything. So let us ask a model that draws sharply: the one of lesson 0.
 
 # %%
-drawings = artist.draw(scene.caption, count=32)
+drawings = pipeline.draw(scene, count=32)
 fresh = world.render([scene] * each, seeds + 2_000_000_000)
 print(
     f"Pictures that it learned from: {each * len(captions):,}, {each} of this caption. "

@@ -32,17 +32,17 @@
 
 # %%
 from course_lib import checks, inside, words
-from course_lib.artist import noises, shipped_artist
 from course_lib.errors import CourseError
 from course_lib.models import parameter_count
 from course_lib.pictures import areas, chart, show, table
-from course_lib.sampling import guess_picture, walk
+from course_lib.pipeline import shipped_pipeline, starting_noise
+from course_lib.sampling import draw, guess_picture
 
 import itertools
 import torch
 
-artist = shipped_artist()
-ours = parameter_count(artist.model)
+shipped = shipped_pipeline()
+ours = parameter_count(shipped.model)
 
 # %% image="inside"
 sums = {name: sum(parts.values()) for name, parts in inside.COUNTED.items()}
@@ -360,22 +360,22 @@ captions = [
     "Black cat laying on a white and black salt and pepper rug",
     "Rocket parked on a runway",
 ]
-key = words.caption_keys(artist.words, captions)
-noise = noises(len(captions), 32, seed=2)
+key = words.caption_keys(shipped.words, captions)
+noise = starting_noise(len(captions), 32, seed=2)
 chosen = alphas[torch.arange(961, 0, -40)]  # 25 rungs, the noisiest first
 
 theirs = noise
 for alpha, after in itertools.pairwise([*chosen, torch.tensor(1.0)]):
     amount = inside.matching_amount(alpha)
     straight = theirs * inside.length(amount)  # as our model wants it
-    clean = guess_picture(artist.model, straight, float(amount), key=key, guidance=2.0)
+    clean = guess_picture(shipped.model, straight, float(amount), key=key, guidance=2.0)
     guess = (theirs - alpha.sqrt() * clean) / (1 - alpha).sqrt()  # of the noise
     theirs = inside.ddim_step(theirs, guess, alpha, after)
 
 # %%
 stops = [*inside.matching_amount(chosen).tolist(), 0.0]
 begin = noise * inside.length(stops[0])
-*_, (_, walked) = walk(artist.model, begin, amounts=stops, key=key, guidance=2.0)
+walked = draw(shipped.model, begin, amounts=stops, key=key, guidance=2.0)
 print(
     f"Largest difference of a pixel: {(theirs - walked).abs().max():.6f}, in a range from -1 to 1."
 )

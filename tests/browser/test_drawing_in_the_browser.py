@@ -13,13 +13,14 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from course_lib import artist, sampling, world
+from course_lib import sampling, world
+from course_lib.pipeline import shipped_pipeline, starting_noise
 
 pytestmark = pytest.mark.browser
 
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 CAPTION = "Maine coon cat laying on runway on Mars."
-STEPS = 8  # of the shipped artist
+STEPS = 8  # of the shipped pipeline
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -49,10 +50,10 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("caption", [CAPTION, "Rocket flying over a wooden floor.", "White cat sitting on a sofa."])
 def test_the_browser_draws_what_python_draws_from_the_same_noise(address: str, page: Page, caption: str):
-    drawer = artist.shipped_artist()
-    noise = artist.noises(2, drawer.recipe["draw"]["size"], seed=5)
-    how = {name: value for name, value in drawer.recipe["draw"].items() if name not in ("size", "emphasis")}
-    steps = [drawn for _, drawn in sampling.walk(drawer.model, noise, key=drawer.keys([world.parse(caption)]), **how)]
+    pipeline = shipped_pipeline()
+    noise = starting_noise(2, pipeline.settings.size, seed=5)
+    key = pipeline.keys([world.parse(caption)])
+    steps = [drawn for _, drawn in sampling.walk(pipeline.model, noise, key=key, **pipeline.settings.walk())]
 
     page.goto(address)
     drawn = page.evaluate(

@@ -10,9 +10,20 @@ from scipy.stats import norm
 from torch import nn
 
 from course_lib import enhance
-from course_lib.enhance import BLURS, ROUNDING, SENSOR, Library, Reader, Remaining, count_plates, photograph
+from course_lib.enhance import (
+    BLURS,
+    ROUNDING,
+    SENSOR,
+    Library,
+    PictureConditionedDenoiser,
+    Reader,
+    Remaining,
+    count_plates,
+    photograph,
+)
 from course_lib.errors import CourseError
-from course_lib.world.plates import CHARACTERS, LAYOUTS, Plates, layout_of, plate_texts, render_plates
+from course_lib.models import parameter_count
+from course_lib.world.plates import CHARACTERS, LAYOUTS, layout_of, plate_texts, render_plates
 
 LAYOUT = LAYOUTS["LLLDDD"]
 
@@ -148,7 +159,7 @@ def test_the_likeliest_plate_is_right_as_often_as_the_count_says():
     assert abs(hits - expected) < 3.5 * spread
 
 
-def test_bits_and_marginals_of_beliefs_worked_by_hand():
+def test_bits_of_beliefs_worked_by_hand():
     even = Remaining(LAYOUT, torch.full([10] * 6, 1e-6, dtype=torch.float64))
     assert even.bits == pytest.approx(math.log2(10**6), abs=1e-3)
     one = torch.zeros([10] * 6, dtype=torch.float64)
@@ -201,6 +212,42 @@ def test_the_reader_reads_plates_of_one_size_only():
 
 
 # --- The button ---
+
+
+def shown_beside() -> PictureConditionedDenoiser:
+    """A small denoiser whose zeroed layers have been given numbers, so that all of it takes part."""
+    torch.manual_seed(0)
+    model = PictureConditionedDenoiser(fold=4, widths=(16, 32))
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+def test_a_picture_shown_beside_is_seen_where_it_lies():
+    model = shown_beside()
+    noisy, amount = torch.zeros(1, 3, 128, 128), torch.tensor([0.5])
+    shown = torch.zeros(1, 3, 128, 128)
+    plain = model(noisy, amount, shown.flatten(1))
+    shown[:, :, :4, :4] = 3.0
+    changed = (model(noisy, amount, shown.flatten(1)) - plain).abs().sum(dim=1)[0]
+    assert changed[:8, :8].mean() > 20 * changed[-32:, -32:].mean()
+
+
+def test_nothing_shown_beside_is_the_same_as_grey_to_the_bit():
+    model, noisy, amount = shown_beside(), torch.randn(2, 3, 32, 64), torch.tensor([0.2, 0.9])
+    assert torch.equal(model(noisy, amount), model(noisy, amount, torch.zeros(2, 3 * 32 * 64)))
+    assert not torch.allclose(model(noisy, amount), model(noisy, amount, torch.ones(2, 3 * 32 * 64)))
+
+
+def test_what_is_shown_beside_must_be_as_large_as_the_picture():
+    with pytest.raises(CourseError, match="a key of 6144 numbers for each picture, so 2 x 6144, and was given 2 x 64"):
+        shown_beside()(torch.zeros(2, 3, 32, 64), torch.tensor([0.5, 0.5]), torch.zeros(2, 64))
+
+
+def test_a_denoiser_that_is_shown_a_picture_says_how_to_make_it_again():
+    model = shown_beside()
+    assert parameter_count(PictureConditionedDenoiser(**model.config)) == parameter_count(model)
 
 
 class Copier:
@@ -297,10 +344,6 @@ def test_each_picture_is_denoised_by_the_specialist_it_was_sent_to():
 def test_a_caption_without_a_specialist_is_refused(captions):
     with pytest.raises(CourseError, match=r"\."):
         LIBRARY.denoise(torch.zeros(2, 3, 32, 32), 0.5, captions)
-
-
-def test_plates_of_a_set_and_of_a_list_are_the_same():
-    assert torch.equal(Plates(count=4, first_seed=0)[torch.arange(4)], plates(4)[1])
 
 
 def test_what_lesson_3_says_of_its_plate_holds():

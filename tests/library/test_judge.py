@@ -11,7 +11,8 @@ from course_lib import checkpoints, judge
 from course_lib.errors import CourseError
 from course_lib.judge import REJECT, Judge, frechet_distance, shipped_judge
 from course_lib.world import FACTORS, parse, render, scenes
-from course_tools.recipes.judge import FRESH, STEPS
+from course_tools.recipes.judge import STEPS
+from course_tools.recipes.run import FRESH
 
 # Neither the judge's training nor its exam sees these: they take seeds from the recipe's SEEDS and FRESH on.
 UNSEEN = FRESH + 100_000_000
@@ -325,7 +326,7 @@ def noise_for(pictures: torch.Tensor) -> torch.Tensor:
 def test_the_shipped_judge_knows_the_worlds_factors_and_how_it_was_made(critic):
     assert critic.factors == FACTORS
     assert not critic.training
-    _, recipe = checkpoints.read(SHIPPED)
+    _, recipe = checkpoints.load(SHIPPED)
     assert recipe["command"] == "course train judge"
     assert (recipe["seed"], recipe["steps"]) == (0, STEPS)
     assert min(recipe["scores"].values()) > 0.99
@@ -378,7 +379,7 @@ def test_a_damaged_judge_is_refused_in_one_sentence(damage, tmp_path):
         path.write_bytes((checkpoints.SHIPPED / "words.safetensors").read_bytes())
     elif damage == "another make":
         made = {"factors": {"pose": ["sitting"]}, "widths": [8, 8, 8]}
-        checkpoints.store({"model.look.weight": torch.zeros(2)}, path, recipe={"model": made})
+        checkpoints.save({"model.look.weight": torch.zeros(2)}, path, recipe={"model": made})
     elif damage != "missing":
         path.write_bytes({"cut short": whole[: len(whole) // 2], "overwritten": b"x" * 999, "empty": b""}[damage])
     with pytest.raises(CourseError, match=r"judge\.safetensors") as error:

@@ -1,11 +1,11 @@
-"""The denoiser U-Net: shapes, what it is told, and what it refuses."""
+"""The denoiser U-Net: shapes, what conditions it, and what it refuses."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from course_lib.errors import CourseError
-from course_lib.models import Denoiser, parameter_count, places, waves
+from course_lib.models import Denoiser, parameter_count, position_channels, sinusoidal_embedding
 
 
 def awake(**settings) -> Denoiser:
@@ -76,22 +76,22 @@ def test_every_pixel_of_the_guess_sees_the_whole_picture():
 
 
 def test_the_same_patch_is_seen_differently_in_different_places():
-    """With a picture of one colour only `places` tells left from right."""
+    """With a picture of one colour only `position_channels` tells left from right."""
     guess = awake(fold=4)(torch.zeros(1, 3, 64, 64), torch.tensor([0.5]))
     middle = guess[..., 24:40, 16:48]  # away from the edges, where padding shows too
     assert not torch.allclose(middle, middle.flip(-1), atol=1e-3)
 
 
-def test_places_are_the_same_corners_at_every_size():
-    small, large = places(torch.zeros(1, 1, 4, 4)), places(torch.zeros(1, 1, 9, 17))
+def test_position_channels_have_the_same_corners_at_every_size():
+    small, large = position_channels(torch.zeros(1, 1, 4, 4)), position_channels(torch.zeros(1, 1, 9, 17))
     assert torch.allclose(small[..., 0, 0], large[..., 0, 0])
     assert torch.allclose(small[..., -1, -1], large[..., -1, -1])
 
 
-def test_waves_tell_near_amounts_from_far_ones():
+def test_the_embedding_tells_near_amounts_from_far_ones():
     amounts = torch.tensor([0.5, 0.51, 0.9])
-    one, near, far = waves(amounts)
-    assert waves(amounts).shape == (3, 32)
+    one, near, far = sinusoidal_embedding(amounts)
+    assert sinusoidal_embedding(amounts).shape == (3, 32)
     assert (one - near).norm() < (one - far).norm()
 
 
@@ -119,34 +119,3 @@ def test_an_unknown_question_is_refused_in_one_sentence():
 def test_folding_leaves_144_places_of_192_channels_as_lesson_2_says():
     folded = F.pixel_unshuffle(torch.zeros(1, 3, 96, 96), Denoiser().fold)
     assert folded.shape == (1, 192, 12, 12)
-
-
-def test_a_picture_shown_beside_is_seen_where_it_lies():
-    model = awake(fold=4, beside=True)
-    noisy, amount = torch.zeros(1, 3, 128, 128), torch.tensor([0.5])
-    shown = torch.zeros(1, 3, 128, 128)
-    plain = model(noisy, amount, shown.flatten(1))
-    shown[:, :, :4, :4] = 3.0
-    changed = (model(noisy, amount, shown.flatten(1)) - plain).abs().sum(dim=1)[0]
-    assert changed[:8, :8].mean() > 20 * changed[-32:, -32:].mean()
-
-
-def test_nothing_shown_beside_is_the_same_as_grey_to_the_bit():
-    model, noisy, amount = awake(fold=4, beside=True), torch.randn(2, 3, 32, 64), torch.tensor([0.2, 0.9])
-    assert torch.equal(model(noisy, amount), model(noisy, amount, torch.zeros(2, 3 * 32 * 64)))
-    assert not torch.allclose(model(noisy, amount), model(noisy, amount, torch.ones(2, 3 * 32 * 64)))
-
-
-def test_what_is_shown_beside_must_be_as_large_as_the_picture():
-    with pytest.raises(CourseError, match="a key of 6144 numbers for each picture, so 2 x 6144, and was given 2 x 64"):
-        awake(fold=4, beside=True)(torch.zeros(2, 3, 32, 64), torch.tensor([0.5, 0.5]), torch.zeros(2, 64))
-
-
-def test_a_denoiser_is_given_a_key_or_a_picture_not_both():
-    with pytest.raises(CourseError, match="not both"):
-        Denoiser(key_size=5, beside=True)
-
-
-def test_models_without_a_picture_beside_are_made_as_before_it_was_possible():
-    assert "beside" not in Denoiser(key_size=5).config
-    assert Denoiser(**Denoiser(beside=True).config).beside

@@ -69,8 +69,10 @@ def test_muon_moves_the_matrices_within_and_adam_all_else():
     names = {weight: name for name, weight in model.named_parameters()}
     adam, muon = ([names[w] for w in one.param_groups[0]["params"]] for one in optimizers_of(model, "muon", 1e-3))
     assert sorted(adam + muon) == sorted(names.values())
-    assert {"enter.weight", "leave.2.weight", "key.0.weight", "middle.second.bias", "middle.norm.weight"} <= set(adam)
-    assert {"middle.second.weight", "middle.modulate.1.weight", "key.2.weight", "shrink.0.weight"} <= set(muon)
+    assert {"conv_in.weight", "conv_out.2.weight", "key.0.weight", "middle.second.bias", "middle.norm.weight"} <= set(
+        adam
+    )
+    assert {"middle.second.weight", "middle.modulate.1.weight", "key.2.weight", "downsample.0.weight"} <= set(muon)
     (alone,) = optimizers_of(model, "adam", 1e-3)
     assert len(alone.param_groups[0]["params"]) == len(names)
 

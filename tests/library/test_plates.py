@@ -14,7 +14,6 @@ from course_lib.world.plates import (
     LAYOUTS,
     LETTERS,
     PLACES,
-    Plates,
     layout_of,
     pieces,
     plate_texts,
@@ -138,17 +137,6 @@ def test_every_layout_and_character_comes_equally_often():
             assert worst < 5 * (plates * 0.09) ** 0.5
     pairs = Counter((text[0], text[1]) for text in texts if layout_of(text).kinds == "LLLDDD")
     assert len(pairs) == 100  # one place says nothing of the next
-
-
-def test_plates_are_drawn_when_asked_for():
-    plates = Plates(count=1000, first_seed=50)
-    assert len(plates) == 1000
-    indices = torch.tensor([3, 999, 3])
-    asked = plates[indices]
-    assert torch.equal(asked[0], asked[2])
-    assert torch.equal(asked[1], render_plates(plate_texts([1049]), [1049])[0])
-    others = (Plates(count=1000, first_seed=51), Plates(count=999, first_seed=50))
-    assert plates.fingerprint not in {other.fingerprint for other in others}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 
 from course_lib.errors import CourseError
 from course_lib.noise import blend, noise_like
-from course_lib.sampling import guess_picture, walk
+from course_lib.sampling import draw, guess_picture, walk
 
 
 class Oracle(nn.Module):
@@ -101,7 +101,7 @@ def test_the_walk_decides_between_two_photos_and_each_is_drawn_half_of_the_time(
     torch.manual_seed(0)
     photos = torch.stack([torch.full((3, 8, 8), -0.5), torch.full((3, 8, 8), 0.5)])
     noise = torch.randn(400, 3, 8, 8)
-    *_, (_, ends) = walk(TwoPhotos(photos), noise, steps=50)
+    ends = draw(TwoPhotos(photos), noise, steps=50)
     means = ends.mean(dim=(1, 2, 3))
     assert ((means.abs() - 0.5).abs() < 0.01).float().mean() > 0.97
     assert abs((means > 0).float().mean() - 0.5) < 4 * 0.5 / 400**0.5
@@ -109,7 +109,7 @@ def test_the_walk_decides_between_two_photos_and_each_is_drawn_half_of_the_time(
 
 def test_the_same_noise_gives_the_same_picture_to_the_bit(photo):
     noise = noise_like(photo, seed=1)
-    (*_, (_, one)), (*_, (_, other)) = (walk(Oracle(photo, "velocity"), noise, steps=7) for _ in range(2))
+    one, other = (draw(Oracle(photo, "velocity"), noise, steps=7) for _ in range(2))
     assert torch.equal(one, other)
 
 
@@ -119,17 +119,11 @@ def test_an_impossible_walk_is_refused_in_one_sentence(photo, steps, start):
         next(walk(Oracle(photo), photo, steps=steps, start=start))
 
 
-def last(steps):
-    *_, (amount, pictures) = steps
-    assert amount == 0
-    return pictures
-
-
 def test_two_steps_seen_together_halve_the_step_and_quarter_the_error():
     """For Gaussian pictures the way is x(t) = x(1) sqrt((1 - t)^2 s^2 + t^2): it ends at s times the noise."""
     noise = noise_like(torch.zeros(1, 3, 4, 4), seed=0).double()
     errors = {
-        (order, steps): (last(walk(Cloud(), noise, steps=steps, order=order)) - Cloud.spread * noise).abs().max()
+        (order, steps): (draw(Cloud(), noise, steps=steps, order=order) - Cloud.spread * noise).abs().max()
         for order in (1, 2)
         for steps in (12, 40, 80)
     }
@@ -140,7 +134,7 @@ def test_two_steps_seen_together_halve_the_step_and_quarter_the_error():
 
 def test_with_one_photo_the_second_order_changes_nothing(photo):
     """The way is straight, and there is no turn to see."""
-    end = last(walk(Oracle(photo, "velocity"), noise_like(photo, seed=1), steps=5, order=2))
+    end = draw(Oracle(photo, "velocity"), noise_like(photo, seed=1), steps=5, order=2)
     assert torch.allclose(end, photo, atol=1e-5)
 
 
@@ -169,7 +163,7 @@ def test_uneven_steps_of_the_second_order_are_right_where_the_way_is_a_parabola(
 def test_the_stops_of_a_walk_can_be_given(photo):
     noise = noise_like(photo, seed=1)
     stops = [1.0, 0.75, 0.5, 0.25, 0.0]
-    assert torch.equal(last(walk(Cloud(), noise, amounts=stops)), last(walk(Cloud(), noise, steps=4)))
+    assert torch.equal(draw(Cloud(), noise, amounts=stops), draw(Cloud(), noise, steps=4))
     assert [amount for amount, _ in walk(Cloud(), noise, amounts=[0.9, 0.1, 0])] == [0.1, 0]
 
 
@@ -209,6 +203,20 @@ def test_only_guidance_asks_the_network_twice(photo):
     model.calls.clear()
     list(walk(model, four, steps=4, key=key, guidance=2.0, guidance_between=(0.25, 0.75)))
     assert model.calls == [4, 8, 8, 8]  # at 1.0, 0.75, 0.5, 0.25: both bounds are within
+
+
+def test_guidance_begins_and_ends_at_the_very_bounds(photo):
+    model, key = Keyed(), torch.zeros(1, 3)
+    list(walk(model, photo, steps=4, key=key, guidance=2.0, guidance_between=(0.5, 0.75)))
+    assert model.calls == [1, 2, 2, 1]  # at 1.0, 0.75, 0.5, 0.25
+
+
+def test_what_is_drawn_is_the_end_of_the_walk(photo):
+    noise, key = noise_like(photo, seed=1), torch.tensor([[0.1, -0.1, 0.05]])
+    settings = {"steps": 5, "order": 2, "key": key, "guidance": 2.0}
+    *_, (amount, end) = walk(Keyed("velocity"), noise, **settings)
+    assert amount == 0
+    assert torch.equal(draw(Keyed("velocity"), noise, **settings), end)
 
 
 def test_one_key_serves_all_pictures_and_may_change_on_the_way(photo):

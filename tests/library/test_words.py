@@ -24,6 +24,8 @@ from course_lib import words as lib
 from course_lib.errors import CourseError
 from course_lib.words import Words, analogies, analogy, analogy_score, bind, caption_key, caption_keys, corpus
 from course_lib.words import train_words as train
+from course_tools.recipes import words as recipes_words
+from course_tools.recipes.words import save_words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -214,7 +216,7 @@ def test_what_only_gensim_can_is_refused_without_it(without_gensim, tmp_path):
     for download in (False, True):
         refused("read by gensim, which is not here: .*, or go on with the course's own words", download=download)
     with pytest.raises(CourseError, match="made by gensim, which is not here"):
-        lib.make_words(tmp_path / "words.safetensors")
+        recipes_words.make_words(tmp_path / "words.safetensors", tmp_path, torch.device("cpu"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -484,7 +486,7 @@ def test_a_caption_without_words_or_with_unknown_ones_is_an_error(words):
 
 def test_words_come_back_from_a_file_with_their_recipe(compass, tmp_path):
     path = tmp_path / "new" / "some.safetensors"
-    lib.save_words(compass, path, recipe={"seed": 3})
+    save_words(compass, path, recipe={"seed": 3})
     back, recipe = lib.load_words(path)
     assert recipe == {"seed": 3}
     assert back.vocabulary == compass.vocabulary
@@ -502,10 +504,10 @@ def test_a_file_that_is_not_words_is_said_so(tmp_path):
         with pytest.raises(CourseError, match="not a whole checkpoint"):
             lib.load_words(tmp_path / name)
     for recipe in ({}, {"vocabulary": ["one"]}, {"vocabulary": []}):
-        checkpoints.store({"vectors": torch.zeros(2, 4)}, tmp_path / "other", recipe=recipe)
+        checkpoints.save({"vectors": torch.zeros(2, 4)}, tmp_path / "other", recipe=recipe)
         with pytest.raises(CourseError, match="does not hold the words"):
             lib.load_words(tmp_path / "other")
-    checkpoints.store({"weights": torch.zeros(2, 4)}, tmp_path / "other", recipe={"vocabulary": ["one", "two"]})
+    checkpoints.save({"weights": torch.zeros(2, 4)}, tmp_path / "other", recipe={"vocabulary": ["one", "two"]})
     with pytest.raises(CourseError, match="does not hold the words"):
         lib.load_words(tmp_path / "other")
 
@@ -513,19 +515,20 @@ def test_a_file_that_is_not_words_is_said_so(tmp_path):
 def test_words_that_cannot_be_written_leave_what_was_there(compass, tmp_path):
     (tmp_path / "file").write_text("here before")
     with pytest.raises(CourseError, match="could not be written"):
-        lib.save_words(compass, tmp_path / "file" / "words", recipe={})
+        save_words(compass, tmp_path / "file" / "words", recipe={})
     assert (tmp_path / "file").read_text() == "here before"
     folder = tmp_path / "folder"
     (folder / "kept").mkdir(parents=True)
     with pytest.raises(CourseError, match="could not be written"):
-        lib.save_words(compass, folder, recipe={})
+        save_words(compass, folder, recipe={})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @with_gensim
 def test_making_the_shipped_words_is_what_the_command_does(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(lib, "train_words", lambda sentences: trained)  # trained by the tests above
-    recipe = lib.make_words(tmp_path / "words.safetensors")
+    monkeypatch.setattr(recipes_words, "train_words", lambda sentences: trained)  # trained by the tests above
+    path = tmp_path / "words.safetensors"
+    recipe = recipes_words.make_words(path, path, torch.device("cpu"))
     made, stored = lib.load_words(tmp_path / "words.safetensors")
     assert torch.equal(made.vectors, trained.vectors)
     assert recipe == stored == lib.load_words(lib.SHIPPED)[1]

@@ -92,7 +92,7 @@ def test_two_processes_make_something_of_the_machine_and_not_more_than_all():
 
 
 def test_the_benches_of_the_library_run(monkeypatch):
-    """What needs the shipped model is tested with the artist."""
+    """What needs the shipped model is tested with the pipeline."""
     monkeypatch.setattr(bench, "seconds", lambda work, **_: [work(), 0.5][1])
     assert bench.renderer() == (2560, "pictures/s rendered at 32 px")
     assert bench.training() == (2, "steps/s of 64 pictures")

@@ -1,6 +1,7 @@
 """The comparison with peers: that it goes on after a kill, and that its page says what was measured."""
 
 import ast
+import itertools
 import json
 import math
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 from benchmarks import choices, growth, lessons, peers, records, report, solvers, steps, systems, task, tuning
-from course_lib import artist, training, words, world
+from course_lib import training, words, world
 from course_lib.errors import CourseError
+from course_lib.pipeline import shipped_pipeline
 from course_tools.recipes.draw import MODEL
 from course_tools.recipes.run import FIRST_SEED
 
@@ -178,7 +180,7 @@ def test_the_exponent_is_that_of_the_power_law(tmp_path, monkeypatch):
 
 
 def test_the_solvers_ask_as_often_as_the_page_says(checkout):
-    shipped = artist.shipped_artist()
+    shipped = shipped_pipeline()
     stored = json.loads((checkout / "benchmarks/results/solvers.json").read_text())["solvers"]
     asked = {one["solver"]: one["calls"] for one in stored}
     assert asked.keys() == dict(solvers.ways()).keys()
@@ -205,7 +207,7 @@ def test_a_choice_changes_what_it_names_and_nothing_else(name):
     assert len(made.optimizers()) == (1 if asked.get("optimizer") == "adam" else 2)
 
 
-def test_the_medium_of_ours_is_the_shipped_artists_network_asked_for_the_picture():
+def test_the_medium_of_ours_is_the_shipped_pipelines_network_asked_for_the_picture():
     ours = systems.make("ours", "folded", "medium")
     assert ours.model.config == MODEL | {
         "predicts": "picture", "widths": list(MODEL["widths"]), "key_size": systems.KEY
@@ -228,9 +230,12 @@ def test_a_lesson_is_tried_as_it_trains(checkout, lesson):
     tried = lessons.LESSONS[lesson]
     taken = lessons.WAYS[lesson][lessons.TAKEN.get(lesson, lessons.AS_IT_WAS)]
     (path,) = (checkout / "notebooks/source").glob(f"0{lesson[0]}_*.py")
-    for function, wanted in (("Denoiser", tried.model | taken.get("model", {})), ("train", tried.how)):
-        by_name = {key: value for key, value in wanted.items() if key not in ("steps", "average")}
-        assert any(by_name.items() <= found.items() for found in literals(path.read_text(), function)), function
+    source = path.read_text()
+    wanted = tried.model | taken.get("model", {})
+    assert any(wanted.items() <= found.items() for found in literals(source, "Denoiser"))
+    asked = itertools.product(literals(source, "DenoisingLoss"), literals(source, "train"))
+    by_name = {key: value for key, value in tried.how.items() if key not in ("steps", "ema_decay")}
+    assert any(by_name.items() <= (loss | training).items() for loss, training in asked)
 
 
 def test_another_way_gets_the_steps_that_fit_into_the_lessons_seconds(monkeypatch):

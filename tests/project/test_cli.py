@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import course_lib
-from course_lib import artist
+from course_lib import pipeline
 from course_lib.errors import CourseError
 from course_tools import cli, doctor, files
 
@@ -154,12 +154,12 @@ def test_the_doctor_prints_a_line_a_finding_and_fails_with_any_of_them(monkeypat
 
 
 class Painter:
-    """An artist that paints grey squares, and remembers what it was asked for."""
+    """A pipeline that paints grey squares, and remembers what it was asked for."""
 
-    def draw(self, caption, count, *, seed):
+    def draw(self, scene, count, *, seed):
         import torch
 
-        self.asked = (caption, count, seed)
+        self.asked = (scene.caption, count, seed)
         if count < 1:
             raise CourseError(f"At least 1 picture can be drawn, and {count} were asked for.")
         return torch.zeros(count, 3, 32, 32)
@@ -168,7 +168,7 @@ class Painter:
 @pytest.fixture
 def painter(tmp_path, monkeypatch) -> Painter:
     painter = Painter()
-    monkeypatch.setattr(artist, "shipped_artist", lambda: painter)
+    monkeypatch.setattr(pipeline, "shipped_pipeline", lambda: painter)
     monkeypatch.chdir(tmp_path)
     return painter
 

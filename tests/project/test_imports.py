@@ -12,8 +12,8 @@ import pytest
 HEAVY = {"matplotlib", "skimage", "scipy", "PIL", "ipywidgets", "IPython", "gensim", "diffusers", "transformers"}
 # What the lessons import, in the lessons' order: a module may import from those before it.
 LESSONS = [
-    *["errors", "files", "distributed", "checkpoints", "threads", "pictures", "noise", "widgets"],
-    *["models", "optimizers", "training", "sampling", "judge", "world", "words", "artist", "augment", "enhance"],
+    *["errors", "files", "checkpoints", "threads", "pictures", "noise", "widgets"],
+    *["models", "optimizers", "training", "sampling", "judge", "world", "words", "pipeline", "augment", "enhance"],
     *["votes", "sizes", "inside", "checks"],
 ]
 PACKAGES = ("course_lib", "course_tools")

@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib.models import Denoiser, parameter_count
-from course_lib.training import loss_at
+from course_lib.training import DenoisingLoss
 from course_tools import bench
 from course_tools.recipes.draw import MODEL, WHOLE
 
@@ -32,8 +32,7 @@ def test_the_page_on_scaling_reckons_right(checkout: Path):
     page, batch = (checkout / "docs/scaling.md").read_text(), WHOLE["batch"]
     model = Denoiser(**MODEL, key_size=64)
     with FlopCounterMode(display=False) as counter:
-        settings = {"keys": torch.zeros(1, 64), "generator": torch.Generator()}
-        loss_at(model, torch.zeros(1, 3, 32, 32), batch=batch, **settings).backward()
+        DenoisingLoss(torch.zeros(1, 3, 32, 32), torch.zeros(1, 64), batch)(model, torch.Generator()).backward()
     work, sent = counter.get_total_flops(), 4 * parameter_count(model)
     assert bench.step_flops() == work
     assert f"batch of {batch} pictures at 32 px. A step takes {work / 1e9:.1f} GFLOP" in page

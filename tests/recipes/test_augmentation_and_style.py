@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from course_lib import augment, checkpoints, judge, words
-from course_lib.artist import Artist
 from course_lib.models import Denoiser
+from course_lib.pipeline import DrawSettings, Pipeline
 from course_lib.world import seen_scenes
 from course_tools.recipes import augmentation, style
 from course_tools.recipes import train as command
-from course_tools.recipes.run import LIBRARY, Parts
+from course_tools.recipes.run import LIBRARY, ResumableTrainings
 from course_tools.recipes.style import NEVER, STYLES, Work, paint, works
 
 
@@ -24,19 +24,19 @@ def silent(steps, what, count):
 def tiny(monkeypatch) -> list[dict]:
     """Experiments of seconds; what each model was taught: its pictures, keys, seed and steps."""
     taught = []
-    real = Parts.trained
+    real = ResumableTrainings.trained
 
-    def noted(parts, name, make, pictures, **how):
+    def noted(trainings, name, make, pictures, **how):
         taught.append({"pictures": pictures} | how)
-        return real(parts, name, make, pictures, **how)
+        return real(trainings, name, make, pictures, **how)
 
-    monkeypatch.setattr(Parts, "trained", noted)
+    monkeypatch.setattr(ResumableTrainings, "trained", noted)
     monkeypatch.setattr(augmentation, "SMALL", {"fold": 4, "widths": (8, 8), "key_size": 64})
-    monkeypatch.setattr(augmentation, "TAUGHT", augmentation.TAUGHT | {"steps": 2, "batch": 2})
+    monkeypatch.setattr(augmentation, "TRAINING", augmentation.TRAINING | {"steps": 2, "batch": 2})
     monkeypatch.setattr(augmentation, "SEEDS", {8: (0, 1), 16: (0, 1)})
     monkeypatch.setattr(augmentation, "DRAWN", 4)
     monkeypatch.setattr(augmentation, "FINISH", {"steps": 1, "start": 0.5})
-    monkeypatch.setattr(augmentation, "draw", lambda model, keys, seed, guidance=1.0: torch.zeros(len(keys), 3, 32, 32))
+    monkeypatch.setattr(augmentation, "draw_all", lambda model, keys, seed: torch.zeros(len(keys), 3, 32, 32))
     return taught
 
 
@@ -44,13 +44,13 @@ def tiny(monkeypatch) -> list[dict]:
 def test_augmented_or_not_a_model_has_the_same_pictures_captions_seed_and_steps(tiny, tmp_path):
     path = tmp_path / "augmentation.safetensors"
     command.train("augmentation", output=path, device="cpu")
-    pictures, figures = checkpoints.read(path)
+    pictures, figures = checkpoints.load(path)
     assert len(tiny) == 8
     for plain, changing in zip(tiny[0::2], tiny[1::2], strict=True):
         assert torch.equal(plain["pictures"], changing["pictures"].pictures)
         assert torch.equal(plain["keys"], changing["keys"])
         assert changing["pictures"].captions == [LIBRARY[i % 8].caption for i in range(len(plain["pictures"]))]
-        for same in ("seed", *augmentation.TAUGHT):
+        for same in ("seed", *augmentation.TRAINING):
             assert plain[same] == changing[same]
         assert len(changing["pictures"].using) > 0
     assert [len(run["keys"]) for run in tiny] == [8] * 4 + [16] * 4
@@ -71,7 +71,7 @@ def test_an_interrupted_augmentation_goes_on_where_it_was_and_leaves_one_file(ti
     assert not path.exists()
     command.train("augmentation", output=path, device="cpu")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["augmentation.safetensors", "straight.safetensors"]
-    (one, told), (other, again) = checkpoints.read(straight), checkpoints.read(path)
+    (one, told), (other, again) = checkpoints.load(straight), checkpoints.load(path)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert told | {"seconds": 0} == again | {"seconds": 0}
 
@@ -98,28 +98,28 @@ def test_pictures_are_painted_in_the_style_that_their_caption_names():
 
 @pytest.fixture
 def learned(monkeypatch) -> dict:
-    """The experiment of styles in seconds, with an artist that knows nothing; what it was taught."""
+    """The experiment of styles in seconds, of a model that knows nothing; what it was taught."""
     torch.manual_seed(0)
     model = Denoiser(predicts="velocity", fold=4, widths=(8, 8), key_size=64).eval()
-    artist = Artist(model, words.shipped_words(), {"draw": {"size": 32, "steps": 1, "guidance": 2.0}})
-    told = {"artist": artist}
+    pipeline = Pipeline(model, words.shipped_words(), DrawSettings(size=32, steps=1, guidance=2.0))
+    taught = {"pipeline": pipeline}
     real = style.train
 
-    def noted(model, pictures, **how):
-        told.update(how, pictures=pictures)
-        return real(model, pictures, **how)
+    def noted(model, loss, **how):
+        taught.update(pictures=loss.pictures, keys=loss.keys)
+        return real(model, loss, **how)
 
     monkeypatch.setattr(style, "train", noted)
-    monkeypatch.setattr(style, "shipped_artist", lambda: artist)
-    monkeypatch.setattr(style, "STYLING", style.STYLING | {"batch": 2})
-    monkeypatch.setattr(style, "EACH", 1)
+    monkeypatch.setattr(style, "shipped_pipeline", lambda: pipeline)
+    monkeypatch.setattr(style, "TRAINING", style.TRAINING | {"batch": 2})
+    monkeypatch.setattr(style, "PER_WORK", 1)
     monkeypatch.setattr(style, "DRAWN", 4)
-    return told
+    return taught
 
 
 @pytest.mark.slow
-def test_the_artist_learns_every_subject_and_every_style_but_not_the_pairs_it_is_asked_for(learned):
-    before = [value.clone() for value in learned["artist"].model.parameters()]
+def test_the_model_learns_every_subject_and_every_style_but_not_the_pairs_it_is_asked_for(learned):
+    before = [value.clone() for value in learned["pipeline"].model.parameters()]
     figures, pictures = style.style(silent, steps=1, judge_steps=1)
     everything = works(seen_scenes())
     taught = [work for work in everything if work.caption in figures["captions"]]
@@ -129,7 +129,7 @@ def test_the_artist_learns_every_subject_and_every_style_but_not_the_pairs_it_is
         work.caption for work in works(LIBRARY) if (work.subject, work.style) in NEVER
     ]
     assert len(learned["pictures"]) == len(learned["keys"]) == len(taught)
-    assert all(map(torch.equal, before, learned["artist"].model.parameters()))  # a copy learned
+    assert all(map(torch.equal, before, learned["pipeline"].model.parameters()))  # a copy learned
     assert {name: len(part) for name, part in pictures.items()} == {
         "never seen": 16, "never seen, said plainly": 16, "real, never seen": 16,
         "seen": 20, "seen, said plainly": 20, "real, seen": 20,
@@ -145,11 +145,12 @@ def test_a_work_is_told_whole_and_in_parts_and_louder_is_more_of_its_style_alone
     assert torch.equal(whole, words.caption_key(vectors, "Black cat sitting on grass. Oil painting."))
     assert torch.allclose(without, whole - words.caption_key(vectors, "black cat"))
     assert torch.allclose(alone, whole - words.caption_key(vectors, "Black cat sitting on grass."), atol=1e-5)
-    artist = Artist(None, vectors, {"draw": {"emphasis": 0.5, "guidance_between": (0.45, 1.0)}})
-    said, asked = style.louder(artist, [work, plain]), artist.keys([work, plain])
+    settings = DrawSettings(size=32, steps=1, emphasis=0.5, guidance_between=(0.45, 1.0))
+    pipeline = Pipeline(None, vectors, settings)
+    loud, keys = style.louder(pipeline, [work, plain]), pipeline.keys([work, plain])
     for amount in (0.9, 0.2):
-        assert torch.allclose(said(amount)[0] - asked(amount)[0], style.LOUDER * alone, atol=1e-6)
-        assert torch.equal(said(amount)[1], asked(amount)[1])
+        assert torch.allclose(loud(amount)[0] - keys(amount)[0], style.LOUDER * alone, atol=1e-6)
+        assert torch.equal(loud(amount)[1], keys(amount)[1])
 
 
 @pytest.mark.slow
@@ -168,7 +169,7 @@ def means(recipe: dict, way: str, size: int, figure: str) -> list[float]:
 
 
 def test_at_100_pictures_flips_help_with_what_is_new_with_every_seed_and_from_400_on_no_more():
-    _, recipe = checkpoints.shipped("augmentation")
+    _, recipe = checkpoints.load_shipped("augmentation")
     assert recipe["command"] == "course train augmentation"
     assert recipe["real"][0]["all"] > 0.97
     for way in augmentation.WAYS:
@@ -183,7 +184,7 @@ def test_at_100_pictures_flips_help_with_what_is_new_with_every_seed_and_from_40
 
 
 def test_at_100_pictures_flips_lower_the_distance_of_finished_pictures_by_more_than_a_quarter():
-    _, recipe = checkpoints.shipped("augmentation")
+    _, recipe = checkpoints.load_shipped("augmentation")
     without, flipped = (means(recipe, way, 100, "finished distance") for way in ("without", "with"))
     assert max(flipped) < min(without)
     assert mean(flipped) <= 0.75 * mean(without)
@@ -195,7 +196,7 @@ def test_at_100_pictures_flips_lower_the_distance_of_finished_pictures_by_more_t
 
 
 def test_of_drawings_from_noise_the_distance_sees_no_gain_and_the_known_pictures_themselves_score_best():
-    _, recipe = checkpoints.shipped("augmentation")
+    _, recipe = checkpoints.load_shipped("augmentation")
     without, flipped = (means(recipe, way, 100, "distance") for way in ("without", "with"))
     assert mean(flipped) > mean(without)
     for way in augmentation.WAYS:
@@ -208,7 +209,7 @@ def test_of_drawings_from_noise_the_distance_sees_no_gain_and_the_known_pictures
 
 
 def test_styles_reach_the_subjects_that_never_had_them():
-    pictures, recipe = checkpoints.shipped("style")
+    pictures, recipe = checkpoints.load_shipped("style")
     assert recipe["command"] == "course train style"
     real = recipe["real, never seen"] + recipe["real, seen"]
     assert min(run["style"] for run in real) > 0.9

@@ -6,16 +6,15 @@ from statistics import mean
 import pytest
 import torch
 
-from course_lib import checkpoints, judge, training
-from course_lib.artist import shipped_artist
+from course_lib import checkpoints, judge
 from course_lib.models import Denoiser
+from course_lib.pipeline import shipped_pipeline
 from course_lib.world import Renders, render, seen_scenes
 from course_tools import cli
 from course_tools.recipes import copies, run, train
 from course_tools.recipes import draw as draw_recipe
-from course_tools.recipes.copies import SEEDS, SHARES, SIZES, album
-from course_tools.recipes.judge import FRESH
-from course_tools.recipes.run import Parts, draw
+from course_tools.recipes.copies import SEEDS, SHARES, SIZES, training_set
+from course_tools.recipes.run import FRESH, ResumableTrainings, draw_all
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,25 +26,25 @@ def fresh_pictures(count: int):
 @pytest.mark.parametrize("share", SHARES)
 def test_the_repeated_picture_has_its_share_of_the_training_and_the_others_are_there_once(share):
     pictures = copies.repeated(share)
-    known = copies.oddest_first(album(copies.MANY, 0))
+    known = copies.outlier_first(training_set(copies.MANY, 0))
     of_first = (pictures == known[0]).flatten(1).all(dim=1)
     assert of_first.float().mean() == pytest.approx(share, abs=1 / len(pictures))
     assert torch.equal(pictures[~of_first], known[1:])
 
 
-def test_the_oddest_picture_is_put_first_and_none_is_lost():
+def test_the_outlier_is_put_first_and_none_is_lost():
     grey = torch.tensor([0.0, 0.1, 0.9, 0.2]).reshape(4, 1, 1, 1)
-    assert copies.oddest_first(grey).flatten().tolist() == pytest.approx([0.9, 0.0, 0.1, 0.2])
+    assert copies.outlier_first(grey).flatten().tolist() == pytest.approx([0.9, 0.0, 0.1, 0.2])
 
 
-def test_the_albums_of_two_seeds_have_no_picture_in_common_and_a_small_one_is_part_of_a_large_one():
-    one, other = album(40, 0), album(40, 1)
+def test_the_training_sets_of_two_seeds_have_no_picture_in_common_and_a_small_one_is_part_of_a_large_one():
+    one, other = training_set(40, 0), training_set(40, 1)
     assert judge.nearest(one, other)[0].min() > 0.02
-    assert torch.equal(album(7, 1), other[:7])
+    assert torch.equal(training_set(7, 1), other[:7])
 
 
 def test_known_pictures_are_all_copies_and_fresh_ones_are_none():
-    known = album(16, 0)
+    known = training_set(16, 0)
     given_back = copies.remembered(known, known)
     assert given_back["copies"] == given_back["feature copies"] == 1
     assert given_back["to the nearest"] == pytest.approx(0, abs=1e-5)
@@ -56,22 +55,22 @@ def test_known_pictures_are_all_copies_and_fresh_ones_are_none():
 
 
 def test_copies_of_the_first_picture_are_told_from_those_of_others_and_from_none():
-    known = album(21, 0)
+    known = training_set(21, 0)
     drawn = torch.cat([known[:1], known[:1], known[:1], known[5:6], fresh_pictures(4)])
-    counted = copies.came_back(drawn, known)
+    counted = copies.copy_rate(drawn, known)
     assert counted["came back"] == 3 / 8
     assert counted["any other"] == pytest.approx(1 / 8 / 20)
     assert counted["times"] == pytest.approx(3 / (1 / 20))
-    none = copies.came_back(torch.cat([known[:1], fresh_pictures(3)]), known)
+    none = copies.copy_rate(torch.cat([known[:1], fresh_pictures(3)]), known)
     assert none["any other"] == 0
     assert none["times"] == pytest.approx((1 / 4) / (1 / 4 / 20))  # no other came back; as if one of them had, once
 
 
 def test_drawings_are_compared_by_their_noise():
     first = fresh_pictures(6)
-    told = copies.shared(first, first + 0.1)
-    assert told["same noise"] == pytest.approx(0.1, abs=1e-5)
-    assert told["different noise"] > 0.2
+    distances = copies.distances_by_noise(first, first + 0.1)
+    assert distances["same noise"] == pytest.approx(0.1, abs=1e-5)
+    assert distances["different noise"] > 0.2
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_leaves_one_file(tiny, tmp_p
     assert not path.exists()
     train.train("copies", output=path, device="cpu")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copies.safetensors", "straight.safetensors"]
-    (one, told), (other, again) = checkpoints.read(straight), checkpoints.read(path)
+    (one, told), (other, again) = checkpoints.load(straight), checkpoints.load(path)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert told | {"seconds": 0} == again | {"seconds": 0}
@@ -116,7 +115,7 @@ def of_size(recipe: dict, name: str, size: int, figure: str) -> list[float]:
 
 
 def test_every_case_was_run_with_every_seed_at_equal_compute():
-    _, recipe = checkpoints.shipped("copies")
+    _, recipe = checkpoints.load_shipped("copies")
     assert recipe["command"] == "course train copies"
     assert recipe["training"] == copies.TRAINING | {"steps": copies.STEPS}
     assert {(run["pictures"], run["seed"]) for run in recipe["remember"]} == {(n, s) for n in SIZES for s in SEEDS}
@@ -126,7 +125,7 @@ def test_every_case_was_run_with_every_seed_at_equal_compute():
 
 
 def test_of_few_pictures_all_drawings_are_copies_and_of_thousands_none():
-    _, recipe = checkpoints.shipped("copies")
+    _, recipe = checkpoints.load_shipped("copies")
     copies = {size: of_size(recipe, "remember", size, "copies") for size in SIZES}
     assert min(copies[1] + copies[4]) >= 0.9
     assert 0.05 < min(copies[16]) < max(copies[16]) < 0.95
@@ -135,29 +134,29 @@ def test_of_few_pictures_all_drawings_are_copies_and_of_thousands_none():
 
 
 def test_where_nothing_is_copied_there_would_be_room_for_all():
-    _, recipe = checkpoints.shipped("copies")
+    _, recipe = checkpoints.load_shipped("copies")
     raw = 3 * 32 * 32  # bytes
     assert 20 * raw < recipe["bytes"] / 64 == pytest.approx(67_000, abs=500)
     assert recipe["bytes"] / 4096 / 1.83 > 500
 
 
-def test_the_lesson_makes_the_shipped_artists_training_pictures_again_and_finds_no_copy_of_them():
+def test_the_lesson_makes_the_shipped_pipelines_training_pictures_again_and_finds_no_copy_of_them():
     scenes, each = seen_scenes(), 480
     assert (draw_recipe.RENDERS, len(scenes), run.FIRST_SEED) == (each, 1 + 132, 1_000_000)
     numbers = scenes.index(copies.SCENE) + len(scenes) * torch.arange(each)
     renders = Renders(scenes, count=each * len(scenes), first_seed=run.FIRST_SEED)
-    artist = shipped_artist()
-    assert artist.recipe["pictures"] == renders.fingerprint
+    pipeline = shipped_pipeline()
+    assert pipeline.recipe["pictures"] == renders.fingerprint
     learned = render([copies.SCENE] * each, 1_000_000 + numbers)
     assert torch.equal(learned[:9], renders[numbers[:9]])
-    drawn, fresh = artist.draw(copies.SCENE.caption, count=16), fresh_pictures(each)
+    drawn, fresh = pipeline.draw(copies.SCENE, count=16), fresh_pictures(each)
     assert not judge.copied(drawn, learned, fresh).any()
     nearest = [float(judge.nearest(drawn, others)[0].mean()) for others in (learned, fresh)]
     assert nearest[0] == pytest.approx(nearest[1], rel=0.05)
 
 
 def test_a_picture_comes_back_the_more_often_the_larger_its_share():
-    _, recipe = checkpoints.shipped("copies")
+    _, recipe = checkpoints.load_shipped("copies")
     back = [run["came back"] for run in recipe["repeated"]]
     assert back == sorted(back, reverse=True)
     assert len(set(back)) == len(back)
@@ -166,7 +165,7 @@ def test_a_picture_comes_back_the_more_often_the_larger_its_share():
 
 
 def test_two_models_agree_the_more_the_more_each_has_learned_from():
-    _, recipe = checkpoints.shipped("copies")
+    _, recipe = checkpoints.load_shipped("copies")
     apart = [mean(of_size(recipe, "halves", size, "same noise")) for size in SIZES]
     assert apart[-1] < 0.5 * apart[0]
     assert all(later < 1.02 * sooner for sooner, later in pairwise(apart))
@@ -176,21 +175,23 @@ def test_two_models_agree_the_more_the_more_each_has_learned_from():
 @pytest.mark.slow
 @pytest.mark.parametrize("size", copies.KEPT)
 def test_the_shipped_models_draw_the_shipped_drawings(size):
-    saved, recipe = checkpoints.shipped("copies")
+    saved, recipe = checkpoints.load_shipped("copies")
     model = Denoiser(**recipe["model"])
-    training.fill(model, saved, "copies", under=f"model {size}")
-    drawn = draw(model.eval(), None, recipe["noise"], count=recipe["drawn"])
+    checkpoints.load_prefixed(model, saved, "copies", prefix=f"model {size}")
+    drawn = draw_all(model.eval(), None, recipe["noise"], count=recipe["drawn"])
     assert (drawn[:8] - saved[f"drawn {size}"]).abs().mean() < 0.01
-    copies = judge.copied(drawn[:64], album(size, 0), fresh_pictures(size)).float().mean()
+    copies = judge.copied(drawn[:64], training_set(size, 0), fresh_pictures(size)).float().mean()
     assert float(copies) == pytest.approx(of_size(recipe, "remember", size, "copies")[0], abs=0.05)
 
 
 @pytest.mark.slow
 def test_the_smallest_case_comes_out_again(tmp_path):
-    _, recipe = checkpoints.shipped("copies")
-    parts = Parts(tmp_path / "one.safetensors", torch.device("cpu"))
-    model = parts.trained("one picture", copies.MODEL, album(1, 0), seed=0, steps=copies.STEPS, **copies.TRAINING)
-    again = copies.remembered(draw(model, None, copies.NOISE, count=64), album(1, 0))
+    _, recipe = checkpoints.load_shipped("copies")
+    trainings = ResumableTrainings(tmp_path / "one.safetensors", torch.device("cpu"))
+    model = trainings.trained(
+        "one picture", copies.MODEL, training_set(1, 0), seed=0, steps=copies.STEPS, **copies.TRAINING
+    )
+    again = copies.remembered(draw_all(model, None, copies.NOISE, count=64), training_set(1, 0))
     [shipped] = [run for run in recipe["remember"] if (run["pictures"], run["seed"]) == (1, 0)]
     for figure in ("copies", "to the nearest"):
         assert again[figure] == pytest.approx(shipped[figure], abs=0.02)

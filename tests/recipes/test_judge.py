@@ -18,7 +18,7 @@ KINDS = ("blends", "halves", "blurs", "noises", "half_denoised")
 def beginner():
     torch.manual_seed(0)
     model = Denoiser(predicts="picture", fold=4, widths=(8, 8)).eval()
-    torch.nn.init.normal_(model.leave[-1].weight, std=0.1)  # a new one says nothing at all
+    torch.nn.init.normal_(model.conv_out[-1].weight, std=0.1)  # a new one says nothing at all
     return model
 
 

@@ -15,15 +15,20 @@ from course_tools.recipes.run import LIBRARY, bag_keys, caption_keys
 @pytest.fixture
 def tiny(monkeypatch) -> list[tuple[list[Scene], torch.Tensor | None, int]]:
     """Experiments of seconds; what each model was taught: its scenes, keys and number of pictures."""
-    taught = []
-    real = run.taught
+    taught, shown = [], []
+    make_pictures, train_ema = run.training_pictures, run.train_ema
 
-    def noted(scenes, keys, make, seed, steps, progress, *, batch=run.BATCH):
-        taught.append((list(scenes), keys, steps * batch))
-        return real(scenes, keys, make, seed, steps, progress, batch=batch)
+    def noted_pictures(scenes, seed):
+        shown.append(list(scenes))
+        return make_pictures(scenes, seed)
+
+    def noted(make, pictures, keys, *, steps, batch=run.BATCH, **how):
+        taught.append((shown[-1], keys, steps * batch))
+        return train_ema(make, pictures, keys, steps=steps, batch=batch, **how)
 
     for module in (run, library):
-        monkeypatch.setattr(module, "taught", noted)
+        monkeypatch.setattr(module, "training_pictures", noted_pictures)
+        monkeypatch.setattr(module, "train_ema", noted)
         monkeypatch.setattr(module, "DRAWN", 2)
     monkeypatch.setattr(run, "PER_SCENE", 2)
     monkeypatch.setattr(run, "WALK", {"steps": 1})
@@ -82,7 +87,7 @@ def test_the_command_stores_pictures_and_figures_with_what_made_them(tiny, tmp_p
     monkeypatch.setattr(order.order, "__kwdefaults__", {"seeds": (0,), "steps": 2})
     path = tmp_path / "order.safetensors"
     assert cli.main(["train", "order", "-o", str(path)]) == 0
-    pictures, recipe = checkpoints.read(path)
+    pictures, recipe = checkpoints.load(path)
     assert recipe["command"] == "course train order"
     assert recipe["seconds"] >= 0
     assert recipe.keys() > set(pictures) == {"words in their places", "words in a bag"}
@@ -90,7 +95,7 @@ def test_the_command_stores_pictures_and_figures_with_what_made_them(tiny, tmp_p
 
 @pytest.mark.parametrize("name", ["library", "sharing", "order"])
 def test_the_results_that_come_with_the_course_are_of_these_experiments(name):
-    pictures, recipe = checkpoints.shipped(name)
+    pictures, recipe = checkpoints.load_shipped(name)
     assert recipe["command"] == f"course train {name}"
     assert recipe["real"][0]["all"] > 0.97
     for shown in pictures:
@@ -99,7 +104,7 @@ def test_the_results_that_come_with_the_course_are_of_these_experiments(name):
 
 def test_what_lesson_5_says_of_the_experiments_holds():
     def runs(name, figure, *shown):
-        _, recipe = checkpoints.shipped(name)
+        _, recipe = checkpoints.load_shipped(name)
         return [[run[figure] for run in recipe[one]] for one in shown]
 
     for name, better, worse in (
@@ -108,13 +113,13 @@ def test_what_lesson_5_says_of_the_experiments_holds():
     ):
         high, low = runs(name, "all", better, worse)
         assert min(high) > max(low), name  # with every seed
-    assert len(checkpoints.shipped("library")[1]["one keyed model"]) == 3
+    assert len(checkpoints.load_shipped("library")[1]["one keyed model"]) == 3
     near, far = runs("library", "distance", "one keyed model", "library of specialists")
     assert max(near) < min(far)
-    _, order = checkpoints.shipped("order")
+    _, order = checkpoints.load_shipped("order")
     assert all(scene.held_out for scene in map(world.parse, order["captions"]))
     bag, ordered = order["words in a bag"][0], order["words in their places"][0]
     assert bag["subject"] == bag["place"] == 0 < ordered["subject"]  # black cats on white sofas, every one
     assert bag["of the known"] > 0.9
-    scores = checkpoints.shipped("draw")[1]["scores"]["by caption"]
+    scores = checkpoints.load_shipped("draw")[1]["scores"]["by caption"]
     assert min(scores[caption] for caption in order["captions"]) > 0.9

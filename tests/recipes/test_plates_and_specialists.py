@@ -21,16 +21,16 @@ CPU = torch.device("cpu")
 def tiny(monkeypatch) -> None:
     """Recipes of seconds."""
     monkeypatch.setattr(plates, "RESTORER", plates.RESTORER | {"widths": (8, 8)})
-    monkeypatch.setattr(plates, "RESTORING", plates.RESTORING | {"steps": 6, "batch": 4})
+    monkeypatch.setattr(plates, "RESTORER_TRAINING", plates.RESTORER_TRAINING | {"steps": 6, "batch": 4})
     monkeypatch.setattr(plates, "PLATES", 40)
-    monkeypatch.setattr(plates, "READING", {"plates": 8, "steps": 2, "batch": 8})
-    monkeypatch.setattr(plates, "EXAM", {"count": 3, "counted": 1})
+    monkeypatch.setattr(plates, "READER_TRAINING", {"plates": 8, "steps": 2, "batch": 8})
+    monkeypatch.setattr(plates, "EXAM_PLATES", {"count": 3, "counted": 1})
     monkeypatch.setattr(plates, "BLURS", (0.0, 8.0))
     monkeypatch.setattr(specialists, "SPECIALIST", specialists.SPECIALIST | {"widths": (8, 8)})
-    monkeypatch.setattr(specialists, "SPECIALIZING", specialists.SPECIALIZING | {"steps": 4, "batch": 2})
-    monkeypatch.setattr(specialists, "EACH", 4)
-    monkeypatch.setattr(specialists, "ROUTING", {"steps": 2, "batch": 4})
-    monkeypatch.setattr(specialists, "EXAMINED", 2)
+    monkeypatch.setattr(specialists, "SPECIALIST_TRAINING", specialists.SPECIALIST_TRAINING | {"steps": 4, "batch": 2})
+    monkeypatch.setattr(specialists, "SPECIALIST_PICTURES", 4)
+    monkeypatch.setattr(specialists, "ROUTER_TRAINING", {"steps": 2, "batch": 4})
+    monkeypatch.setattr(specialists, "EXAM_PICTURES", 2)
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_a_recipe_says_what_it_made_and_goes_on_where_it_was_killed(tiny, tmp_pa
     again = getattr(plates if make == "make_plates" else specialists, make)(path, working, CPU)
     working.unlink(missing_ok=True)
     assert {file.name for file in tmp_path.iterdir()} == {"a.safetensors", "straight.safetensors"}
-    (one, stored), (other, _) = checkpoints.read(straight), checkpoints.read(path)
+    (one, stored), (other, _) = checkpoints.load(straight), checkpoints.load(path)
     assert one.keys() == other.keys()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     assert {"command", "seed", "device", "training", "scores"} <= stored.keys()
@@ -71,6 +71,17 @@ def test_what_is_made_can_be_used(tiny, tmp_path):
     assert list(library.specialists) == list(specialists.CAPTIONS)
     noisy = torch.randn(3, 3, 32, 32)
     assert library.denoise(noisy, 0.9, library.route(noisy)).shape == (3, 3, 32, 32)
+
+
+def test_plates_are_drawn_when_asked_for():
+    made = plates.Plates(count=1000, first_seed=50)
+    assert len(made) == 1000
+    indices = torch.tensor([3, 999, 3])
+    asked = made[indices]
+    assert torch.equal(asked[0], asked[2])
+    assert torch.equal(asked[1], render_plates(plate_texts([1049]), [1049])[0])
+    others = (plates.Plates(count=1000, first_seed=51), plates.Plates(count=999, first_seed=50))
+    assert made.fingerprint not in {other.fingerprint for other in others}
 
 
 def test_the_restorer_is_shown_each_plate_at_one_of_all_blurs():
@@ -112,10 +123,11 @@ def test_a_readers_batch_has_right_answers_mixtures_and_blurred_plates():
 @pytest.mark.slow
 def test_the_reader_and_the_router_learn():
     torch.manual_seed(0)
-    losses = list(plates.train_reader(Reader(widths=(16, 32)), plates=60, steps=30, batch=16))
+    steps = plates.train_reader(Reader(widths=(16, 32)), plates=60, steps=30, batch=16)
+    losses = [step.loss for step in steps]
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
     router = judge.Judge({"specialist": specialists.CAPTIONS}, widths=(16, 16, 16))
-    losses = list(specialists.train_router(router, steps=80, batch=16))
+    losses = [step.loss for step in specialists.train_router(router, steps=80, batch=16)]
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
 
 
@@ -150,7 +162,7 @@ def test_a_small_exam_of_the_shipped_button_agrees_with_what_is_stored():
     model, reader, recipe = shipped_button()
     for blur in (0.0, 4.0, 8.0):
         stored = next(point for point in recipe["scores"]["curve"] if point["blur"] == blur)
-        now = measure(model, reader, blur, count=96, first_seed=plates.FRESH + 50_000, counted=32)
+        now = measure(model, reader, blur, count=96, first_seed=plates.FRESH_PLATES + 50_000, counted=32)
         for share in ("legible", "right", "photo right"):
             spread = (stored[share] * (1 - stored[share]) / 96 + 0.25 / 96**2) ** 0.5
             assert abs(now[share] - stored[share]) < 4 * spread + 0.02, (blur, share)
@@ -160,7 +172,7 @@ def test_a_small_exam_of_the_shipped_button_agrees_with_what_is_stored():
 
 def test_the_reader_reads_sharp_plates_and_refuses_blurred_ones():
     _, reader, _ = shipped_button()
-    seeds = torch.arange(200) + plates.FRESH + 10_000
+    seeds = torch.arange(200) + plates.FRESH_PLATES + 10_000
     texts = plate_texts(seeds)
     sharp = render_plates(texts, seeds)
     scores = reader.score(sharp, texts)

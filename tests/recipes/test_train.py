@@ -1,26 +1,30 @@
 """`course train`: what it makes says what made it, and an interruption loses nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from course_lib import artist, training, words, world
+from course_lib import training, words, world
 from course_lib.errors import CourseError
+from course_lib.models import load_denoiser
+from course_lib.pipeline import shipped_pipeline
 from course_tools import cli
 from course_tools.recipes import draw, train
-from tests.library.test_artist import tiny_words
+from course_tools.recipes import words as recipes_words
+from tests.library.test_pipeline import tiny_words
 
 
 @pytest.fixture
 def tiny(monkeypatch) -> None:
-    """The recipe of the shipped artist, for a model and a training of seconds."""
+    """The recipe of the shipped model, for a model and a training of seconds."""
     monkeypatch.setattr(words, "shipped_words", tiny_words)
     monkeypatch.setattr(draw, "MODEL", {"predicts": "velocity", "fold": 2, "widths": (8, 8)})
     monkeypatch.setattr(draw, "WHOLE", draw.WHOLE | {"steps": 6, "batch": 4})
     monkeypatch.setattr(draw, "WHOLE_UNTIL", 5)
     monkeypatch.setattr(draw, "PARTS", draw.PARTS | {"steps": 4, "batch": 4})
-    monkeypatch.setattr(draw, "WALK", draw.WALK | {"steps": 2})
+    monkeypatch.setattr(draw, "SETTINGS", replace(draw.SETTINGS, steps=2))
     monkeypatch.setattr(draw, "EXAM", {"each": 1, "many": 20})
     monkeypatch.setattr(draw, "RENDERS", 1)
 
@@ -34,7 +38,7 @@ def test_what_is_made_draws_and_says_what_made_it(tiny, tmp_path, capsys):
     assert cli.main(["train", "draw", "-o", str(path), "--device", "cpu"]) == 0
     assert str(path) in capsys.readouterr().out
     assert files(tmp_path) == ["draw.safetensors"]
-    recipe = training.load(path)[1]
+    recipe = load_denoiser(path)[1]
     assert recipe["command"] == "course train draw"
     assert {"seed", "device", "training", "pictures", "draw", "scores"} <= recipe.keys()
     assert [part["steps"] for part in recipe["training"].values()] == [6, 4]
@@ -43,7 +47,7 @@ def test_what_is_made_draws_and_says_what_made_it(tiny, tmp_path, capsys):
     assert recipe["scores"]["held out"]["all"] < 0.5  # six steps of training teach it nothing
     assert recipe["scores"]["distance"] > recipe["scores"]["distance of real"] > 0
     assert recipe["scores"]["by caption"].keys() == {scene.caption for scene in world.held_out_scenes()}
-    assert artist.shipped_artist(path).draw("Plane flying over grass", 2).shape == (2, 3, 32, 32)
+    assert shipped_pipeline(path).draw("Plane flying over grass", 2).shape == (2, 3, 32, 32)
 
 
 @pytest.mark.parametrize("steps_before", [4, 6])
@@ -57,7 +61,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, tmp_path, interrup
     assert "draw.safetensors" not in files(tmp_path)
     train.train("draw", output=path)
     assert files(tmp_path) == ["draw.safetensors", "straight.safetensors"]
-    (one, _), (other, _) = training.load(straight), training.load(path)
+    (one, _), (other, _) = load_denoiser(straight), load_denoiser(path)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
 
 
@@ -69,19 +73,19 @@ def test_a_run_stopped_before_its_last_save_needs_no_step_more(tiny, tmp_path, m
             raise CourseError("The checkpoint could not be written; free some space.")
         real(model, to, **rest)
 
-    real, steps = training.save, []
-    monkeypatch.setattr(training, "save", full_disk)
+    real, steps = draw.save_model, []
+    monkeypatch.setattr(draw, "save_model", full_disk)
     with pytest.raises(CourseError, match="free some space"):
         train.train("draw", output=path)
     assert path.name not in files(tmp_path)
-    monkeypatch.setattr(training, "save", real)
-    monkeypatch.setattr(training, "loss_at", lambda *_, **__: steps.append(1))
+    monkeypatch.setattr(draw, "save_model", real)
+    monkeypatch.setattr(training, "denoising_error", lambda *_, **__: steps.append(1))
     train.train("draw", output=path)
     assert steps == []
     assert files(tmp_path) == ["draw.safetensors"]
 
 
-def test_what_the_artist_learns_from_was_not_held_out(tiny, tmp_path, monkeypatch):
+def test_what_the_model_learns_from_was_not_held_out(tiny, tmp_path, monkeypatch):
     shown = []
     real = world.Renders.__getitem__
 
@@ -95,18 +99,19 @@ def test_what_the_artist_learns_from_was_not_held_out(tiny, tmp_path, monkeypatc
     assert not any(scene.held_out for scene in shown)
 
 
-def test_the_shipped_artist_draws_within_10_calls_of_the_network(tiny):
-    steps = draw.WALK["steps"]
-    low, high = draw.WALK["guidance_between"]
+def test_the_shipped_model_draws_within_10_calls_of_the_network(tiny):
+    steps = draw.SETTINGS.steps
+    low, high = draw.SETTINGS.guidance_between
     assert steps + sum(low <= (steps - done) / steps <= high for done in range(steps)) <= 10
 
 
 def test_the_words_are_made_and_stored(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(words, "make_words", lambda path: asked.append(path) or {"seed": 0})
-    line = train.train("words", output=tmp_path / "words.safetensors")
-    assert asked == [tmp_path / "words.safetensors"]
-    assert '"seed": 0' in line
+    monkeypatch.setattr(recipes_words, "train_words", lambda sentences: tiny_words())
+    monkeypatch.setattr(recipes_words, "analogy_score", lambda *_: 0.5)
+    path = tmp_path / "words.safetensors"
+    line = train.train("words", output=path)
+    assert '"analogies": 0.5' in line
+    assert words.load_words(path)[0].vocabulary == tiny_words().vocabulary
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from course_lib import checkpoints, judge, world
-from course_lib.artist import Artist
 from course_lib.models import Denoiser
+from course_lib.pipeline import DrawSettings, Pipeline
 from course_lib.votes import Crowd, centred_by_scene, thumbnails
 from course_lib.words import shipped_words
 from course_tools.recipes import captions, votes
@@ -23,18 +23,18 @@ def tiny(monkeypatch) -> list[torch.Tensor]:
     """Experiments of seconds, of a model that knows nothing; what was learned from, in turn."""
     torch.manual_seed(0)
     model = Denoiser(predicts="velocity", fold=4, widths=(8, 8), key_size=64)
-    artist = Artist(model.eval(), shipped_words(), {"draw": {"size": 32, "steps": 1, "guidance": 2.0}})
-    monkeypatch.setattr(votes, "shipped_artist", lambda: artist)
+    pipeline = Pipeline(model.eval(), shipped_words(), DrawSettings(size=32, steps=1, guidance=2.0))
+    monkeypatch.setattr(votes, "shipped_pipeline", lambda: pipeline)
     monkeypatch.setattr(votes, "VOTED", SCENES * 4)
     monkeypatch.setattr(votes, "OTHERS", SCENES[:1])
     monkeypatch.setattr(votes, "REAL", 6)
-    monkeypatch.setattr(votes, "TEACH", votes.TEACH | {"steps": 2, "batch": 4})
+    monkeypatch.setattr(votes, "TRAINING", votes.TRAINING | {"steps": 2, "batch": 4})
     learned = []
     real = votes.learn
 
-    def noted(artist, pictures, scenes, *, seed):
+    def noted(pipeline, pictures, scenes, *, seed):
         learned.append(pictures)
-        real(artist, pictures, scenes, seed=seed)
+        real(pipeline, pictures, scenes, seed=seed)
 
     monkeypatch.setattr(votes, "learn", noted)
     return learned
@@ -69,9 +69,9 @@ def test_every_way_learns_from_as_many_pictures_and_forgets_none_that_were_picke
 
 
 def test_the_shipped_model_is_not_changed(tiny):
-    before = [value.clone() for value in votes.shipped_artist().model.parameters()]
+    before = [value.clone() for value in votes.shipped_pipeline().model.parameters()]
     votes.votes(silent, rounds=1, only=["any of its own"])
-    assert all(map(torch.equal, before, votes.shipped_artist().model.parameters()))
+    assert all(map(torch.equal, before, votes.shipped_pipeline().model.parameters()))
 
 
 def test_what_is_rewarded_is_what_is_picked(tiny):
@@ -158,13 +158,13 @@ def test_thirty_percent_of_the_keys_are_of_another_scene():
 
 def test_captions_compares_one_model_and_training_that_differ_in_keys_or_pictures_alone(monkeypatch):
     taught = []
-    real = captions.trained
+    real = captions.train_ema
 
-    def noted(make, pictures, keys, *rest, **how):
+    def noted(make, pictures, keys, **how):
         taught.append((pictures, keys))
-        return real(make, pictures, keys, *rest, **how)
+        return real(make, pictures, keys, **how)
 
-    monkeypatch.setattr(captions, "trained", noted)
+    monkeypatch.setattr(captions, "train_ema", noted)
     monkeypatch.setattr(captions, "KEYED", captions.KEYED | {"widths": (8, 8)})
     monkeypatch.setattr(captions, "MANY", 6)
     monkeypatch.setattr(captions, "FEW", 2)
@@ -189,7 +189,7 @@ def test_captions_compares_one_model_and_training_that_differ_in_keys_or_picture
 
 @pytest.mark.parametrize("name", ["votes", "captions"])
 def test_the_results_that_come_with_the_course_are_of_these_experiments(name):
-    pictures, recipe = checkpoints.shipped(name)
+    pictures, recipe = checkpoints.load_shipped(name)
     assert (checkpoints.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
     assert recipe["command"] == f"course train {name}"
     assert recipe["seconds"] > 0
@@ -197,7 +197,7 @@ def test_the_results_that_come_with_the_course_are_of_these_experiments(name):
 
 
 def test_what_lesson_7_says_of_the_votes_holds():
-    _, recipe = checkpoints.shipped("votes")
+    _, recipe = checkpoints.load_shipped("votes")
     before, best = recipe["the best of its own"][0], recipe["the best of its own"][-1]
     assert len(recipe["the best of its own"]) == 6
     assert best["score"] >= before["score"] + 20
@@ -221,7 +221,7 @@ def test_what_lesson_7_says_of_the_votes_holds():
 
 
 def test_what_lesson_7_says_of_captions_holds():
-    _, recipe = checkpoints.shipped("captions")
+    _, recipe = checkpoints.load_shipped("captions")
 
     def mean(name, figure):
         return sum(run[figure] for run in recipe[name]) / len(recipe[name])

@@ -1,17 +1,18 @@
-"""The artist: what it draws depends on the caption, the seed and the picture's number, and on nothing else."""
+"""The pipeline: what it draws depends on the caption, the seed and the picture's number, and on nothing else."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from course_lib import artist, sampling, training, words, world
-from course_lib.artist import Artist, noises, shipped_artist
+from course_lib import pipeline, sampling, words, world
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
+from course_lib.pipeline import Pipeline, shipped_pipeline, starting_noise
+from course_tools.recipes.run import save_model
 
 CAPTION = "Maine coon cat laying on runway on Mars."
-WALK = {"size": 16, "steps": 4, "guidance": 2.0, "guidance_between": [0.3, 0.8], "order": 2}
+STORED = {"size": 16, "steps": 4, "guidance": 2.0, "guidance_between": [0.3, 0.8], "order": 2}
 
 
 def tiny_words() -> words.Words:
@@ -30,12 +31,12 @@ def tiny_model() -> Denoiser:
 
 
 @pytest.fixture
-def tiny(tmp_path, monkeypatch) -> Artist:
-    """An artist that was stored and loaded; it draws muddles."""
+def tiny(tmp_path, monkeypatch) -> Pipeline:
+    """A pipeline that was stored and loaded; it draws muddles."""
     path = tmp_path / "shipped" / "draw.safetensors"
-    training.save(tiny_model(), path, recipe={"draw": WALK})
-    monkeypatch.setattr(artist.words, "shipped_words", tiny_words)
-    return shipped_artist(path)
+    save_model(tiny_model(), path, recipe={"draw": STORED})
+    monkeypatch.setattr(pipeline.words, "shipped_words", tiny_words)
+    return shipped_pipeline(path)
 
 
 def test_pictures_have_the_size_of_the_recipe_and_lie_in_range(tiny):
@@ -47,6 +48,7 @@ def test_pictures_have_the_size_of_the_recipe_and_lie_in_range(tiny):
 def test_the_same_caption_and_seed_give_the_same_pictures_and_others_give_others(tiny):
     drawn = tiny.draw(CAPTION, 2, seed=5)
     assert torch.equal(tiny.draw(CAPTION, 2, seed=5), drawn)
+    assert torch.equal(tiny.draw(world.parse(CAPTION), 2, seed=5), drawn)
     assert torch.equal(tiny.draw("  maine coon cat LAYING on a runway on mars", 2, seed=5), drawn)
     assert not torch.allclose(tiny.draw(CAPTION, 2, seed=6), drawn, atol=1e-2)
     assert not torch.allclose(tiny.draw("Plane flying over grass", 2, seed=5), drawn, atol=1e-3)
@@ -54,22 +56,22 @@ def test_the_same_caption_and_seed_give_the_same_pictures_and_others_give_others
 
 
 def test_a_picture_is_the_same_however_many_are_drawn_with_it(tiny, monkeypatch):
-    assert torch.equal(noises(2, 16, seed=3), noises(9, 16, seed=3)[:2])
+    assert torch.equal(starting_noise(2, 16, seed=3), starting_noise(9, 16, seed=3)[:2])
     five = tiny.draw(CAPTION, 5)
     assert torch.allclose(tiny.draw(CAPTION, 1), five[:1], atol=1e-5)
-    monkeypatch.setattr(artist, "TOGETHER", 2)
+    monkeypatch.setattr(pipeline, "TOGETHER", 2)
     assert torch.allclose(tiny.draw(CAPTION, 5), five, atol=1e-5)
 
 
-def test_noises_of_two_seeds_share_none():
-    both = torch.cat([noises(40, 4, seed=seed) for seed in (0, 1, -1, 2**31)]).flatten(1)
+def test_the_starting_noise_of_two_seeds_has_none_in_common():
+    both = torch.cat([starting_noise(40, 4, seed=seed) for seed in (0, 1, -1, 2**31)]).flatten(1)
     assert len(both.unique(dim=0)) == 160
 
 
 def test_it_draws_as_its_recipe_says(tiny):
     key = words.caption_keys(tiny.words, [CAPTION])
-    settings = {name: value for name, value in WALK.items() if name != "size"}
-    *_, (_, expected) = sampling.walk(tiny.model, noises(2, 16, seed=0), key=key, **settings)
+    settings = {name: value for name, value in STORED.items() if name != "size"}
+    expected = sampling.draw(tiny.model, starting_noise(2, 16, seed=0), key=key, **settings)
     assert torch.equal(tiny.draw(CAPTION, 2), expected)
     assert torch.equal(tiny.draw_key(key, 2), expected)
 
@@ -83,7 +85,7 @@ def test_a_key_may_change_on_the_way(tiny):
 
 def test_the_subject_is_said_louder_while_there_is_guidance_and_not_after(tiny):
     scenes = [world.parse(CAPTION), world.parse("Dog sitting on a sofa")]
-    loud = replace(tiny, recipe={"draw": WALK | {"emphasis": 0.5}})
+    loud = replace(tiny, settings=replace(tiny.settings, emphasis=0.5))
     plain = words.caption_keys(tiny.words, [scene.caption for scene in scenes])
     subjects = torch.stack([words.caption_key(tiny.words, text) for text in ("Maine coon cat", "dog")])
     assert torch.allclose(loud.keys(scenes)(0.9), plain + 0.5 * subjects)
@@ -104,8 +106,9 @@ def test_what_it_can_not_draw_is_said_in_one_sentence(tiny):
 
 def test_a_missing_or_foreign_checkpoint_is_said_in_one_sentence(tmp_path):
     with pytest.raises(CourseError, match="no checkpoint"):
-        shipped_artist(tmp_path / "none.safetensors")
+        shipped_pipeline(tmp_path / "none.safetensors")
     path = tmp_path / "lesson.safetensors"
-    training.save(tiny_model(), path, recipe={"steps": 3})
-    with pytest.raises(CourseError, match="does not say how to draw"):
-        shipped_artist(path)
+    for recipe in ({"steps": 3}, {"draw": {"steps": 3}}, {"draw": STORED | {"start": 0.5}}):
+        save_model(tiny_model(), path, recipe=recipe)
+        with pytest.raises(CourseError, match="does not say how to draw"):
+            shipped_pipeline(path)

@@ -1,6 +1,6 @@
 """Several processes that train one model together, as `torchrun` starts them: `course train`, docs/scaling.md.
 
-Every process does the same work in the same order.  Of each batch it takes its own part, and only the first process
+Every process does the same work in the same order.  Of each batch it takes its own part, and only the main process
 writes files and shows progress.
 """
 
@@ -14,22 +14,22 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from .errors import CourseError
+from course_lib.errors import CourseError
 
 
-def share() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """This process's number, from 0, and how many train together: (0, 1) for one that is alone."""
     together = dist.is_available() and dist.is_initialized()
     return (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
 
 
-def first() -> bool:
-    """Whether this is the process that writes files and shows progress."""
-    return share()[0] == 0
+def is_main() -> bool:
+    """Whether this is the main process, the one that writes files and shows progress."""
+    return rank_and_world_size()[0] == 0
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[torch.device]:
+def process_group(device: torch.device) -> Iterator[torch.device]:
     """Join the other processes, if `torchrun` started this one, and leave them at the end; gives the device to take.
 
     They talk through NCCL where each has a GPU of its own, else through Gloo.
@@ -54,27 +54,27 @@ def joined(device: torch.device) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def shared(model: Any) -> Any:
+def wrap_ddp(model: Any) -> Any:
     """A denoiser such that `backward` leaves in each process the mean of all processes' gradients; alone, as it was."""
-    if share()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return model
     wrapped: Any = DistributedDataParallel(model)
     wrapped.predicts = model.predicts  # all that a loss asks of a model beside calling it
     return wrapped
 
 
-def mean(value: Tensor) -> Tensor:
+def all_reduce_mean(value: Tensor) -> Tensor:
     """The mean of what the processes have."""
-    if share()[1] > 1:
+    if rank_and_world_size()[1] > 1:
         value = value.detach().clone()
         dist.all_reduce(value)
-        value /= share()[1]
+        value /= rank_and_world_size()[1]
     return value
 
 
-def agree(done: int, what: str) -> None:
+def require_equal(done: int, what: str) -> None:
     """Raises CourseError unless all processes have done as many steps, which is read from the file `what`."""
-    counts: list[int | None] = [None] * share()[1]
+    counts: list[int | None] = [None] * rank_and_world_size()[1]
     if len(counts) > 1:
         dist.all_gather_object(counts, done)
         if len(set(counts)) > 1:
@@ -83,7 +83,7 @@ def agree(done: int, what: str) -> None:
             )
 
 
-def wait() -> None:
+def barrier() -> None:
     """Wait until all processes are here."""
-    if share()[1] > 1:
+    if rank_and_world_size()[1] > 1:
         dist.barrier()
