@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from course_lib.errors import CourseError
@@ -42,3 +43,13 @@ def course_folder(start: Path | None = None) -> Path:
 def printable(text: str) -> str:
     """A text that somebody else wrote, without what moves a terminal's cursor or can't be written to a file."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+
+
+def no_formula(text: str) -> str:
+    """A cell of a CSV table that holds somebody else's words, as text: a spreadsheet would run "=HYPERLINK(...)"."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def commands_on_path() -> None:
+    """Let what this process starts by name, as nbgrader starts alembic, be this environment's own command."""
+    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)

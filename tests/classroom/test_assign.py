@@ -1,11 +1,6 @@
 """`course assign`: what is in the course directory, whose points, and that no solution or hidden test goes out."""
 
-import base64
-import gzip
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,51 +9,21 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import MetadataValidator
-from PIL import Image, PngImagePlugin
 
 from course_lib import checks
 from course_lib.errors import CourseError
 from course_tools.classroom import assign as assign_module
 from course_tools.classroom.assign import assign
-from course_tools.classroom.leaks import find_leaks, opened, secrets_of
+from course_tools.classroom.leaks import find_leaks, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds, imports_of, squeezed
 from course_tools.cli import main
 from course_tools.notebooks.build import build
 from course_tools.notebooks.render import render
 from course_tools.notebooks.source import lessons
-from tests.notebooks.test_build import DOT, LESSON
+from tests.support.classroom import read
+from tests.support.small_course import DOT, LESSONS, make_small_course
 
-WRITTEN = """\
-# %% [markdown] exercise={"name": "whose_photo", "minutes": 15, "difficulty": "a challenge"}
-# ### Exercise 1.3: Whose photo?
-# Say whose it is.
-#
-# | What counts | Points |
-# | --- | ---: |
-# | Both sides | 2 |
-# | What would change your mind | 1 |
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "whose_photo", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# An answer that no student should be shown.
-
-"""  # noqa: E501
 SECRET = "(1 - amount) * picture + amount * noise"
-FIRST = LESSON.replace("# %% [markdown]\n# ## What was measured", f"{WRITTEN}# %% [markdown]\n# ## What was measured")
-SECOND = LESSON.replace("Lesson 1", "Lesson 2").replace(" 1.", " 2.").replace("blend", "b").replace("mix", "m")
-
-
-def make_course(root: Path) -> Path:
-    """A course of two small lessons, 01_noise with a written exercise."""
-    for folder in ("notebooks/source", "images", "docs", "course_lib"):
-        (root / folder).mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[tool.course]\nrepository = ""\n')
-    (root / "course_lib/__init__.py").write_text('__version__ = "0.1.0"\n')
-    marks = [f"<!-- {name}:{end} -->\n" for name in ("colab", "lessons") for end in ("begin", "end")]
-    (root / "README.md").write_text("".join(marks))
-    (root / "images/dot.png").write_bytes(DOT)
-    (root / "notebooks/source/01_noise.py").write_text(FIRST)
-    (root / "notebooks/source/02_more.py").write_text(SECOND)
-    return root
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +40,7 @@ def no_process_for_alembic() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_course(tmp_path_factory.mktemp("course") / "root")
+    return make_small_course(tmp_path_factory.mktemp("course") / "root")
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +49,6 @@ def assigned(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     to = tmp_path_factory.mktemp("class") / "art models"
     list(assign(root, ["1", "02_more"], to, solutions=["2"]))
     return to
-
-
-def read(course: Path, step: str, lesson: str = "01_noise") -> nbformat.NotebookNode:
-    return nbformat.read(course / step / lesson / f"{lesson}.ipynb", 4)
 
 
 def graded(notebook: nbformat.NotebookNode) -> dict[str, Any]:
@@ -288,7 +249,7 @@ def test_points_stay_once_somebody_was_graded(root: Path, tmp_path: Path) -> Non
 
 
 def test_an_exercise_more_after_a_submission_is_refused_in_nbgraders_words(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_small_course(tmp_path / "root")
     list(assign(course, ["2"], tmp_path / "class"))
     hand_in(tmp_path / "class", "02_more")
     path = course / "notebooks/source/02_more.py"
@@ -322,16 +283,8 @@ def test_a_release_that_is_cut_off_leaves_the_old_one(
 # --- No solution goes out ---------------------------------------------------------------------------------------------
 
 
-def zipped(folder: Path) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in folder.rglob("*"):
-            archive.write(path, path.relative_to(folder))
-    return data.getvalue()
-
-
 def assert_nothing_leaks(course: Path, root: Path, names: list[str]) -> None:
-    """Open every released byte, as it lies and zipped, and look for each line of each solution and for each seed."""
+    """Look for each line of each solution and for each seed in all texts of the release, escaped or not."""
     for rendered in render(root):
         if (name := rendered.lesson.name) not in names:
             continue
@@ -343,39 +296,16 @@ def assert_nothing_leaks(course: Path, root: Path, names: list[str]) -> None:
             secret += [line for line in map(squeezed, body.split("\n")) if len(line) > 15 and line not in public]
             secret += map(str, hidden_seeds(cell.source))
         assert len(secret) >= 2 + 2 * sum(exercise.name in graded(source) for exercise in rendered.lesson.exercises[:1])
-        texts = [text for path in release.rglob("*") if path.is_file() for text in opened(path.read_bytes())]
-        texts += opened(zipped(release))
-        assert len(texts) > 4
+        files_there = [path.read_text() for path in release.rglob("*") if path.is_file()]
+        assert files_there
+        texts = [squeezed(form) for text in files_there for form in (text, text.replace("\\", ""))]
+        texts += [squeezed("".join(cell.source for cell in read(course, "release", name).cells))]
         assert [piece for piece in secret if any(piece in text for text in texts)] == []
 
 
 def test_no_released_byte_holds_a_solution_or_a_hidden_test(root: Path, tmp_path: Path) -> None:
     list(assign(root, ["1", "2"], tmp_path))
     assert_nothing_leaks(tmp_path, root, ["01_noise", "02_more"])
-
-
-def png_with(text: str) -> bytes:
-    told, data = PngImagePlugin.PngInfo(), io.BytesIO()
-    told.add_text("Comment", text, zip=True)
-    Image.new("L", (9, 9)).save(data, "PNG", pnginfo=told)
-    return data.getvalue()
-
-
-def png_of(text: str) -> bytes:
-    data = io.BytesIO()
-    Image.frombytes("L", (len(text), 1), text.encode()).save(data, "PNG")
-    return data.getvalue()
-
-
-def zip_of(data: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("inside.txt", data)
-    return out.getvalue()
-
-
-def wrapped(text: str) -> str:
-    return base64.encodebytes(text.encode()).decode()
 
 
 HIDING_PLACES: dict[str, Callable[[str], bytes]] = {
@@ -386,19 +316,7 @@ HIDING_PLACES: dict[str, Callable[[str], bytes]] = {
     "a key": lambda text: json.dumps({text: 1}).encode(),
     "a cell's lines": lambda text: json.dumps({"source": [text[:9], text[9:]]}).encode(),
     "an output": lambda text: json.dumps({"outputs": [{"data": {"text/plain": text}}]}).encode(),
-    "base64": lambda text: base64.b64encode(text.encode()),
-    "base64 in lines": lambda text: json.dumps({"data": wrapped(text * 3).splitlines(keepends=True)}).encode(),
-    "base64 for addresses": lambda text: b"?x=" + base64.urlsafe_b64encode(text.encode()),
-    "base64 twice": lambda text: base64.b64encode(base64.b64encode(text.encode())),
-    "a picture's comment": png_with,
-    "a picture's pixels": png_of,
-    "a picture in a cell": lambda t: f"![x](data:image/png;base64,{base64.b64encode(png_with(t)).decode()})".encode(),
     "behind a picture": lambda text: DOT + text.encode(),
-    "a zip": lambda text: zip_of(text.encode()),
-    "a zip in a zip": lambda text: zip_of(zip_of(text.encode())),
-    "a zip in a cell": lambda text: json.dumps({"x": base64.b64encode(zip_of(text.encode())).decode()}).encode(),
-    "gzip": lambda text: gzip.compress(text.encode()),
-    "zlib": lambda text: zlib.compress(text.encode()),
 }
 
 
@@ -437,7 +355,7 @@ def test_a_lesson_that_would_leak_is_not_released(root: Path, tmp_path: Path) ->
 
 
 def test_what_the_lesson_says_openly_is_no_secret(root: Path, tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_small_course(tmp_path / "root")
     path = course / "notebooks/source/01_noise.py"
     path.write_text(path.read_text().replace("## A first look", f"## A first look\n# It is `return {SECRET}`."))
     list(assign(course, ["1"], tmp_path / "class"))
@@ -488,7 +406,7 @@ def test_the_wheel_ships_no_notebook(checkout: Path) -> None:
 
 
 def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
-    course = make_course(tmp_path / "root")
+    course = make_small_course(tmp_path / "root")
     (course / "docs/instructors.md").write_text(
         "# Guide\n<!-- lessons:begin -->\nold\n<!-- lessons:end -->\n<!-- plans:begin -->\n<!-- plans:end -->\nend\n"
     )
@@ -501,7 +419,7 @@ def test_the_guides_tables_are_made_of_the_lessons(tmp_path: Path) -> None:
     source = course / "notebooks/source/01_noise.py"
     opening = "# # Lesson 1: Noise\n#\n# You will be able to\n#\n# - add noise,\n#   much noise;\n# - take it away.\n"
     source.write_text(source.read_text().replace("# # Lesson 1: Noise\n", opening))
-    (course / "notebooks/source/02_more.py").write_text(SECOND.replace("A first look", "As in lesson 1"))
+    (course / "notebooks/source/02_more.py").write_text(LESSONS["02_more"].replace("A first look", "As in lesson 1"))
     build(course)
     guide = (course / "docs/instructors.md").read_text()
     assert "| 1. Noise | add noise, much noise; take it away | none | 45 | 3 | 5 |" in guide
