@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_tools.files import course_folder
+from course_tools.files import commands_on_path, course_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,8 +98,7 @@ def _lab(options: argparse.Namespace) -> int:
         raise CourseError(
             "JupyterLab is not installed; type `make lab`, or `python -m pip install jupyterlab`."
         ) from None
-    # Terminals and tools opened in JupyterLab (nbgrader, alembic) must find this environment's commands.
-    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)
+    commands_on_path()  # for the terminals and tools that are opened in JupyterLab
     settings = [
         f"--ServerApp.root_dir={notebooks}",
         f"--LabApp.default_url=/lab/tree/{lessons[0].name}",
@@ -143,9 +142,9 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.report:
         print(environment(), flush=True)
     healthy = True
-    for finding in examine():
-        print(finding, flush=True)
-        healthy = healthy and finding.ok
+    for diagnosis in examine():
+        print(diagnosis, flush=True)
+        healthy = healthy and diagnosis.ok
     return 0 if healthy else 1
 
 

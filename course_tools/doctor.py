@@ -21,7 +21,7 @@ FREE_MEMORY_GB = 3  # what the hungriest lesson may use
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at.  ok: it serves; text: what was found and, if it does not serve, what to do."""
 
     ok: bool
@@ -31,13 +31,13 @@ class Finding:
         return f"{'[OK]  ' if self.ok else '[FAIL]'} {self.text}"
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Diagnosis]:
     """Look at Python, the packages, the device, memory and disk.  Opens no connection and changes nothing."""
     try:
         needs = [Requirement(line) for line in metadata.requires("course_lib") or []]
         python = metadata.metadata("course_lib")["Requires-Python"]
     except metadata.PackageNotFoundError:
-        yield Finding(
+        yield Diagnosis(
             False, "course_lib is not installed: type `make lab` in its folder, or `python -m pip install .`."
         )
         return
@@ -49,7 +49,7 @@ def examine() -> Iterator[Finding]:
     yield _device()
     yield _memory()
     yield _disk(Path.cwd())
-    yield Finding(True, "network: not needed; what the lessons use is on this machine")
+    yield Diagnosis(True, "network: not needed; what the lessons use is on this machine")
 
 
 def environment() -> str:
@@ -59,11 +59,13 @@ def environment() -> str:
     return f"course_lib {course_lib.__version__} on {machine}{colab}"
 
 
-def _python(wanted: str) -> Finding:
+def _python(wanted: str) -> Diagnosis:
     found = ".".join(map(str, sys.version_info[:3]))
     if SpecifierSet(wanted).contains(found, prereleases=True):
-        return Finding(True, f"Python {found}")
-    return Finding(False, f"Python {found}, the course needs {wanted}: install one, then `make lab PYTHON=python3.12`.")
+        return Diagnosis(True, f"Python {found}")
+    return Diagnosis(
+        False, f"Python {found}, the course needs {wanted}: install one, then `make lab PYTHON=python3.12`."
+    )
 
 
 def _modules() -> dict[str, str]:
@@ -75,46 +77,48 @@ def _modules() -> dict[str, str]:
     return found
 
 
-def _package(need: Requirement, module: str) -> Finding:
+def _package(need: Requirement, module: str) -> Diagnosis:
     install = f'`python -m pip install "{need.name}{need.specifier}"`.'
     try:
         version = metadata.version(need.name)
     except metadata.PackageNotFoundError:
-        return Finding(False, f"{need.name} is missing: {install}")
+        return Diagnosis(False, f"{need.name} is missing: {install}")
     if not need.specifier.contains(version, prereleases=True):
-        return Finding(False, f"{need.name} {version}, the course needs {need.specifier}: {install}")
+        return Diagnosis(False, f"{need.name} {version}, the course needs {need.specifier}: {install}")
     try:
         import_module(module)
     except Exception as error:  # a broken package can raise anything, and the reader needs to hear which one it was
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         again = f"`python -m pip install --force-reinstall --no-deps {need.name}=={version}`."
-        return Finding(False, f"{need.name} {version} does not import ({reason}): {again}")
-    return Finding(True, f"{need.name} {version}")
+        return Diagnosis(False, f"{need.name} {version} does not import ({reason}): {again}")
+    return Diagnosis(True, f"{need.name} {version}")
 
 
-def _device() -> Finding:
+def _device() -> Diagnosis:
     try:
         import torch
     except Exception:  # its own line above says what is wrong with torch
-        return Finding(False, "device: not known without torch; mend torch first.")
+        return Diagnosis(False, "device: not known without torch; mend torch first.")
     if torch.cuda.is_available():
-        return Finding(True, f"device: GPU, {torch.cuda.get_device_name()}")
-    return Finding(True, f"device: CPU, {torch.get_num_threads()} threads; the lessons' times are for a CPU")
+        return Diagnosis(True, f"device: GPU, {torch.cuda.get_device_name()}")
+    return Diagnosis(True, f"device: CPU, {torch.get_num_threads()} threads; the lessons' times are for a CPU")
 
 
-def _memory() -> Finding:
+def _memory() -> Diagnosis:
     try:
         import psutil
     except ImportError:  # comes with JupyterLab's kernel; a plain library install works without
-        return Finding(True, f"memory: not measured here; the lessons need {FREE_MEMORY_GB} GB free")
+        return Diagnosis(True, f"memory: not measured here; the lessons need {FREE_MEMORY_GB} GB free")
     free = psutil.virtual_memory().available / GIGABYTE
     if free >= FREE_MEMORY_GB:
-        return Finding(True, f"memory: {free:.1f} GB free")
-    return Finding(False, f"memory: {free:.1f} GB free, a lesson may need {FREE_MEMORY_GB} GB: close other programs.")
+        return Diagnosis(True, f"memory: {free:.1f} GB free")
+    return Diagnosis(False, f"memory: {free:.1f} GB free, a lesson may need {FREE_MEMORY_GB} GB: close other programs.")
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(folder: Path) -> Diagnosis:
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free >= FREE_DISK_GB:
-        return Finding(True, f"disk: {free:.1f} GB free")
-    return Finding(False, f"disk: {free:.1f} GB free in {folder}, the course needs {FREE_DISK_GB} GB: make room there.")
+        return Diagnosis(True, f"disk: {free:.1f} GB free")
+    return Diagnosis(
+        False, f"disk: {free:.1f} GB free in {folder}, the course needs {FREE_DISK_GB} GB: make room there."
+    )

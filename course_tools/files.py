@@ -1,6 +1,8 @@
 """Where the course lies, folders that are replaced whole, lines between marks, texts that a terminal can show."""
 
+import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,3 +47,13 @@ def replace_section(text: str, name: str, lines: Sequence[str], *, page: str) ->
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise CourseError(f"{page} needs a line {begin} and, below it, a line {end}: what is made goes between.")
     return "\n".join([text[: text.index(begin)] + begin, *lines, text[text.index(end) :]])
+
+
+def no_formula(text: str) -> str:
+    """A cell of a CSV table that holds somebody else's words, as text: a spreadsheet would run "=HYPERLINK(...)"."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def commands_on_path() -> None:
+    """Let what this process starts by name, as nbgrader starts alembic, be this environment's own command."""
+    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)

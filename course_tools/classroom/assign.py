@@ -3,11 +3,9 @@
 import contextlib
 import copy
 import math
-import os
 import re
 import secrets
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.leaks import find_leaks, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds
-from course_tools.files import replace_folder
+from course_tools.files import commands_on_path, replace_folder
 from course_tools.notebooks.lesson import ANSWER, STUB, Lesson, notebook_text
 from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import Rendered, link_solved, render
@@ -110,13 +108,13 @@ def assign(
 
 def _read_points(path: Path, lessons: Sequence[Lesson]) -> dict[str, dict[str, float]]:
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        points = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CourseError(f"{path} can't be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{path} is not TOML: {error}.") from None
     exercises = {lesson.name: [exercise.name for exercise in lesson.exercises] for lesson in lessons}
-    for lesson, table in told.items():
+    for lesson, table in points.items():
         if lesson not in exercises:
             raise CourseError(f"{path}: there is no lesson {lesson!r}; there are {', '.join(exercises)}.")
         if not isinstance(table, dict):
@@ -127,7 +125,7 @@ def _read_points(path: Path, lessons: Sequence[Lesson]) -> dict[str, dict[str, f
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or value < 0:
                 raise CourseError(f"{path}: the points of {name} are {value!r}; write a number from 0 on.")
-    return told
+    return points
 
 
 def _check_submissions(name: str, notebook: NotebookNode, course: Path) -> None:
@@ -208,8 +206,7 @@ def _generate(course: Path, name: str, folder: str) -> None:
     from traitlets.config import Config
     from traitlets.config.loader import PyFileConfigLoader
 
-    # nbgrader starts `alembic` by name.
-    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)
+    commands_on_path()
     try:
         config = Config(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
     except Exception as error:
@@ -219,5 +216,5 @@ def _generate(course: Path, name: str, folder: str) -> None:
     result = capture_log(converter)
     if not result["success"]:
         lines = (result.get("log", "") + "\n" + result["error"]).splitlines()  # the log has what the error is about
-        told = [line.strip() for line in lines if re.match(r"\s*[\w.]*(Error|Exception): ", line)]
-        raise CourseError(f"nbgrader could not make the release of {name}: {(told or ['no reason given'])[0]}")
+        errors = [line.strip() for line in lines if re.match(r"\s*[\w.]*(Error|Exception): ", line)]
+        raise CourseError(f"nbgrader could not make the release of {name}: {(errors or ['no reason given'])[0]}")

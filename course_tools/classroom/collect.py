@@ -21,10 +21,10 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.repair import Repaired, repair
-from course_tools.files import printable, replace_folder
+from course_tools.classroom.submission import LARGEST_FILE
+from course_tools.files import no_formula, printable, replace_folder
 from course_tools.notebooks.lesson import notebook_text
 
-LARGEST_FILE = 150_000_000  # bytes of a notebook or a student's zip; one with 100 MB of outputs goes through
 LARGEST_ZIP = 2**30  # bytes that a zip may hold unpacked, or 200 times its own size if that is more
 REPORT = "collect-report"
 
@@ -46,7 +46,7 @@ class Row:
     student: str = ""
     lesson: str = ""
     status: str = ""  # laid out, unchanged, laid out anew, set aside, refused, left out
-    done: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was done to it, or why it was not used; a sentence each
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Collected:
     def __str__(self) -> str:
         counts = Counter(row.status for row in self.rows)
         students = {row.student for row in self.rows if row.student}
-        told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
-        lines = [f"{len(self.rows)} files of {len(students)} students: {told}."]
+        outcome = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
+        lines = [f"{len(self.rows)} files of {len(students)} students: {outcome}."]
         if self.without:
             lines.append(f"Nothing can be graded of: {', '.join(self.without)}.")
         for row in self.rows:
             who = f"{row.student}, {row.lesson}" if row.lesson else row.student or "nobody"
-            about = [f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.done)]
-            lines += ["", *map(_on_a_line, about)]
+            entry = [f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.notes)]
+            lines += ["", *map(_on_a_line, entry)]
         return "\n".join(lines) + "\n"
 
     def as_csv(self) -> str:
@@ -79,9 +79,8 @@ class Collected:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["student", "lesson", "status", "file", "what was done"])
         for row in self.rows:
-            cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.done)))]
-            # A spreadsheet would take such a cell for a formula, and students choose their files' names.
-            writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
+            cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.notes)))]
+            writer.writerow(map(no_formula, cells))  # students choose their files' names
         return text.getvalue()
 
 
@@ -104,7 +103,7 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
     students: a regular expression with a group `student`, searched in each path, where the patterns of Moodle and
     Canvas, a folder for each student and a file for each student don't tell whose it is.
     What was handed in is kept in `originals/STUDENT`, byte for byte.  A student's lesson is laid out whole or not at
-    all; a file that can't be used is told of in the report (collect-report.txt and .csv) and stops nobody else's.
+    all; a file that can't be used is named in the report (collect-report.txt and .csv) and stops nobody else's.
     Raises CourseError if there is nothing to collect, or no lesson is assigned in `course`.
     """
     source, course = source.resolve(), course.resolve()
@@ -121,7 +120,7 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
         row = Row(str(file.path), student)
         rows.append(row)
         if not student:
-            row.status, row.done = "refused", ["its path does not tell whose it is; see --students"]
+            row.status, row.notes = "refused", ["its path does not tell whose it is; see --students"]
         else:
             handed_in[student].append((row, file))
     for student, theirs in sorted(handed_in.items()):
@@ -152,37 +151,40 @@ def _collect_student(
     found: dict[str, list[tuple[Row, _File, Repaired]]] = defaultdict(list)
     for row, outer in theirs:
         try:
-            inner = _inside(outer)
+            inner = _expand_zip(outer)
         except CourseError as error:
-            row.status, row.done = "refused", [str(error)]
+            row.status, row.notes = "refused", [str(error)]
             continue
         for number, file in enumerate(inner):
-            told = row
+            inner_row = row
             if number:
-                told = Row(str(file.path), student)
-                more.append(told)
-            told.file = str(file.path)
+                inner_row = Row(str(file.path), student)
+                more.append(inner_row)
+            inner_row.file = str(file.path)
             if file.path.suffix.lower() != ".ipynb":
-                told.status, told.done = "left out", ["it is not a notebook"]
+                inner_row.status, inner_row.notes = "left out", ["it is not a notebook"]
                 continue
             try:
                 data = file.read()
                 _keep(course / "originals" / student, file.path.name, data)
                 repaired = repair(data, releases)
             except CourseError as error:
-                told.status, told.done = "refused", [str(error)]
+                inner_row.status, inner_row.notes = "refused", [str(error)]
                 continue
             except Exception as error:  # whatever is wrong with one notebook, the others are laid out
-                told.status, told.done = "refused", [f"it could not be repaired ({type(error).__name__}: {error})"]
+                inner_row.status, inner_row.notes = (
+                    "refused",
+                    [f"it could not be repaired ({type(error).__name__}: {error})"],
+                )
                 continue
-            told.lesson, told.done = repaired.lesson, list(repaired.done)
-            found[repaired.lesson].append((told, file, repaired))
+            inner_row.lesson, inner_row.notes = repaired.lesson, list(repaired.notes)
+            found[repaired.lesson].append((inner_row, file, repaired))
     for lesson, several in found.items():
         several.sort(key=lambda item: (item[1].time, _attempt(item[1].path.stem), str(item[1].path)))
         *older, (row, file, repaired) = several
         for other, _, _ in older:
             other.status = "set aside"
-            other.done.insert(0, f"{row.file} is newer, and counts")
+            other.notes.insert(0, f"{row.file} is newer, and counts")
         row.status = _lay_out(course / "submitted" / student / lesson, repaired, file.time)
     return more
 
@@ -203,7 +205,7 @@ def _lay_out(place: Path, repaired: Repaired, time: float) -> str:
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:
-    """Keep a file as it was handed in; the digest tells two of one name apart."""
+    """Keep a file as it was handed in; the digest tells two of one name disambiguate."""
     safe = re.sub(r"[^\w. ()-]", "_", unicodedata.normalize("NFC", name))[-80:]
     path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}-{safe}"
     if not path.exists():
@@ -225,8 +227,8 @@ def _files(source: Path) -> Iterator[_File]:
             folders.sort()
             for name in sorted([*names, *(name for name in folders if Path(folder, name).is_symlink())]):
                 path = Path(folder, name)
-                told = path.lstat()
-                yield _File(PurePosixPath(path.relative_to(source)), told.st_mtime, _reader(path, told))
+                status = path.lstat()
+                yield _File(PurePosixPath(path.relative_to(source)), status.st_mtime, _reader(path, status))
     elif source.is_file():
         try:
             yield from _entries(zipfile.ZipFile(source), PurePosixPath(), source.stat().st_size)
@@ -236,12 +238,12 @@ def _files(source: Path) -> Iterator[_File]:
         raise CourseError(f"there is no {source}; name the folder or the zip that the LMS gave you.")
 
 
-def _reader(path: Path, told: os.stat_result) -> Callable[[], bytes]:
+def _reader(path: Path, status: os.stat_result) -> Callable[[], bytes]:
     def read() -> bytes:
-        if not stat.S_ISREG(told.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise CourseError("it is a link or a device, not a file; links are not followed")
-        if told.st_size > LARGEST_FILE:
-            raise CourseError(f"it has {told.st_size / 1e6:.0f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are read")
+        if status.st_size > LARGEST_FILE:
+            raise CourseError(f"it has {status.st_size / 1e6:.0f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are read")
         try:
             return path.read_bytes()
         except OSError as error:
@@ -250,8 +252,8 @@ def _reader(path: Path, told: os.stat_result) -> Callable[[], bytes]:
     return read
 
 
-def _inside(file: _File) -> list[_File]:
-    """The file, or what lies in it if a student handed in a zip: its notebooks."""
+def _expand_zip(file: _File) -> list[_File]:
+    """The notebooks in a student's zip; any other file is alone in the list."""
     if file.path.suffix.lower() != ".zip":
         return [file]
     data = file.read()
@@ -332,24 +334,24 @@ def _students(
     paths: Sequence[PurePosixPath], pattern: re.Pattern[str] | None, archive: str, lessons: set[str]
 ) -> list[str]:
     """Whose each file is, "" where its path does not tell; two students never get one name."""
-    inner = [_own_part(path, lessons) for path in paths]
+    inner = [_identifying_parts(path, lessons) for path in paths]
     # A folder that all lie in is the download's own, unless the LMS made it for one student, or there is but one file:
     # then it may be the student's.
     while all(len(parts) > 1 for parts in inner) and len({parts[0] for parts in inner}) == 1:
         if _MOODLE.fullmatch(inner[0][0]) or (len(inner) == 1 and inner[0][0] != archive):
             break
         inner = [parts[1:] for parts in inner]
-    told = [_student(path, parts, pattern, lessons) for path, parts in zip(paths, inner, strict=True)]
+    owners = [_student(path, parts, pattern, lessons) for path, parts in zip(paths, inner, strict=True)]
     same = defaultdict(set)
-    for name, number in told:
-        same[_as_name(name, number).casefold()].add((name, number))
+    for name, number in owners:
+        same[_safe_name(name, number).casefold()].add((name, number))
     return [
-        _as_name(name, number, apart=len(same[_as_name(name, number).casefold()]) > 1) if name else ""
-        for name, number in told
+        _safe_name(name, number, disambiguate=len(same[_safe_name(name, number).casefold()]) > 1) if name else ""
+        for name, number in owners
     ]
 
 
-def _own_part(path: PurePosixPath, lessons: set[str]) -> list[str]:
+def _identifying_parts(path: PurePosixPath, lessons: set[str]) -> list[str]:
     """The parts of a path without folders that are named after a lesson, and those that lead out."""
     parts = [unicodedata.normalize("NFC", part) for part in path.parts]
     return [*(part for part in parts[:-1] if part not in lessons and part not in ("..", "/")), parts[-1]]
@@ -364,8 +366,8 @@ def _student(
         return (found["student"] or "", "") if found else ("", "")
     # A file in a student's folder may have any name: that one tells nothing.
     patterns = [_MOODLE] if len(parts) > 1 else [_MOODLE, _CANVAS]
-    told = (lms.fullmatch(part) for part in parts[:-1] or parts for lms in patterns)
-    if found := next(filter(None, told), None):
+    matches = (lms.fullmatch(part) for part in parts[:-1] or parts for lms in patterns)
+    if found := next(filter(None, matches), None):
         return found["student"], found["number"]
     if len(parts) > 1:
         return parts[0], ""
@@ -378,12 +380,12 @@ def _student(
     return stem, ""
 
 
-def _as_name(name: str, number: str, *, apart: bool = False) -> str:
+def _safe_name(name: str, number: str, *, disambiguate: bool = False) -> str:
     """A name that serves as a folder's: letters of any script and digits, the rest as "_"."""
     safe = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:60]
     if not safe and name:
         safe = "student"
-        apart = True
-    if apart:
+        disambiguate = True
+    if disambiguate:
         safe += "-" + hashlib.sha256(f"{name}\n{number}".encode(errors="surrogatepass")).hexdigest()[:6]
     return f"{safe}_{number}" if number else safe

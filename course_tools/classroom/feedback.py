@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import nbformat
 from nbformat import NotebookNode
 
-from course_tools.classroom.submission import code_of
+from course_tools.classroom.submission import SubmittedCell, cell_to_show
 from course_tools.files import printable
 
 LONGEST = 20_000  # letters of a cell, or of an answer, that a feedback page shows
-TOGETHER = 10  # feedback pages that nbgrader makes in one go
+FEEDBACK_BATCH = 10  # feedback pages that nbgrader makes in one go
 MOST_CELLS = 50  # of a submission's own, that a feedback page shows
 _PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=]*")  # as Colab keeps one in a text
 # What a page would take for a tag, a link or a formula, as letters that look alike.
@@ -21,7 +21,7 @@ _HARMLESS = str.maketrans({"<": "＜", ">": "＞", "&": "＆", "#": "＃", "$": 
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExerciseResult:
     """Whether an exercise is right, and what its author reads of it."""
 
     passed: bool
@@ -34,8 +34,8 @@ def harmless(text: str) -> str:
     return text.translate(_HARMLESS)
 
 
-def shown(
-    released: NotebookNode, cells: Sequence[dict[str, str]], findings: Mapping[str, Finding]
+def feedback_notebook(
+    released: NotebookNode, cells: Sequence[SubmittedCell], results: Mapping[str, ExerciseResult]
 ) -> tuple[NotebookNode, set[str]]:
     """The released notebook with a submission's code and answers as text, the verdicts under the checks.
 
@@ -43,26 +43,26 @@ def shown(
     Returns it and the names of the answers for a person that differ from what was released.
     """
     notebook, answers = copy.deepcopy(released), set()
-    own = [cell for cell in cells if cell["kind"] == "code"]
+    own = [cell for cell in cells if cell.kind == "code"]
     used = {cell.source for cell in released.cells}
     for cell in notebook.cells:
         graded = cell.metadata.get("nbgrader", {})
         name = graded.get("grade_id", "")
         if graded.get("solution") and cell.cell_type == "code":
-            told = code_of(own, name)
-            used.add(told or "")
-            cell.source = _code_to_show(told) if told else cell.source
+            source = cell_to_show(own, name)
+            used.add(source or "")
+            cell.source = _code_to_show(source) if source else cell.source
         elif graded.get("solution"):
             written = [
-                one["source"] for one in cells if one["id"] == name and one["source"].strip() != cell.source.strip()
+                one.source for one in cells if one.grade_id == name and one.source.strip() != cell.source.strip()
             ]
             if written and written[-1].strip():
                 answers.add(name)
                 cell.source = as_written(written[-1])
-        elif graded.get("grade") and name.removeprefix("check-") in findings:
-            said = findings[name.removeprefix("check-")].message
-            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=said + "\n")]
-    more = [one["source"] for one in own if one["source"].strip() and one["source"] not in used]
+        elif graded.get("grade") and name.removeprefix("check-") in results:
+            message = results[name.removeprefix("check-")].message
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=message + "\n")]
+    more = [one.source for one in own if one.source.strip() and one.source not in used]
     if more:
         notebook.cells.append(nbformat.v4.new_markdown_cell("## Other code of this submission", id="other-code"))
     for number, source in enumerate(more[:MOST_CELLS]):

@@ -16,10 +16,10 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
-from course_tools.classroom.feedback import Finding, harmless
-from course_tools.classroom.gradebook import Course, Work
-from course_tools.classroom.report import as_csv, draw, summary
-from course_tools.classroom.sandbox import Sandbox, missing
+from course_tools.classroom.feedback import ExerciseResult, harmless
+from course_tools.classroom.gradebook import Course, Submission
+from course_tools.classroom.report import as_csv, plot_summary, summary
+from course_tools.classroom.sandbox import Sandbox, unavailable_reason
 from course_tools.files import printable
 
 UNSAFE = (
@@ -46,8 +46,8 @@ def grade(
     Raises CourseError if this is no course directory, or if submissions can't be run here.
     """
     course = Course(folder)
-    if isolated and scheduler is None and (why := missing()) is not None:
-        raise CourseError(f"{why} Without it, --no-sandbox would run them as you.")
+    if isolated and scheduler is None and (reason := unavailable_reason()) is not None:
+        raise CourseError(f"{reason} Without it, --no-sandbox would run them as you.")
     if not isolated:
         say(UNSAFE)
     found = course.submissions()
@@ -61,76 +61,76 @@ def grade(
         elif not state.get("entered"):  # killed between the two
             course.enter(student, lesson, state)
     say(f"{len(found)} submissions, {len(found) - len(waiting)} of them graded before.")
-    works = (course.work(student, lesson, isolated=isolated) for student, lesson in waiting)
-    for number, (work, findings, seconds) in enumerate(_all_judged(works, jobs, scheduler), start=1):
-        state = {"digest": work.digest, "findings": {name: asdict(one) for name, one in findings.items()}}
-        course.keep(work.student, work.lesson, state)
-        course.enter(work.student, work.lesson, state)
-        score, most, by_hand = course.points(work.student, work.lesson)
+    submissions = (course.read_submission(student, lesson, isolated=isolated) for student, lesson in waiting)
+    for number, (submission, results, seconds) in enumerate(_all_judged(submissions, jobs, scheduler), start=1):
+        student, lesson = submission.student, submission.lesson
+        state = {"digest": submission.digest, "findings": {name: asdict(result) for name, result in results.items()}}
+        course.keep(student, lesson, state)
+        course.enter(student, lesson, state)
+        score, most, by_hand = course.points(student, lesson)
         hand = ", the rest by hand" if by_hand else ""
-        points = f"{score:g} of {most:g}{hand}"
-        say(f"{number}/{len(waiting)} {printable(work.student)} {work.lesson}: {points}, {seconds:.1f} s")
+        say(f"{number}/{len(waiting)} {printable(student)} {lesson}: {score:g} of {most:g}{hand}, {seconds:.1f} s")
     course.write_feedback(found, say)
     rows = course.rows(found)
     atomic_write(course.root / "grades.csv", as_csv(rows))
     failed = course.most_failed(found)
     for line in summary(rows, failed):
         say(line)
-    draw(rows, failed, course.root / "grades.png")
+    plot_summary(rows, failed, course.root / "grades.png")
     return rows
 
 
 # --- Judging: in a process that never runs a line of the submission --------------------------------------------------
 
 
-def judged(work: Work) -> dict[str, Finding]:
-    """What the checks find of each exercise.  Raises SandboxError if the sandbox itself does not work."""
-    os.environ.pop("NBGRADER_EXECUTION", None)  # by which a check raises what it found
-    with Sandbox(work.limits, isolated=work.isolated) as box:
-        return {name: _finding(box, work, name) for name in work.exercises}
+def judge(submission: Submission) -> dict[str, ExerciseResult]:
+    """What the checks say of each exercise.  Raises SandboxError if the sandbox itself does not work."""
+    os.environ.pop("NBGRADER_EXECUTION", None)  # by which a check raises its verdict instead of returning it
+    with Sandbox(submission.limits, isolated=submission.isolated) as box:
+        return {name: _judge_exercise(box, submission, name) for name in submission.exercises}
 
 
-def _finding(box: Sandbox, work: Work, name: str) -> Finding:
+def _judge_exercise(box: Sandbox, submission: Submission, name: str) -> ExerciseResult:
     from course_lib import checks
 
     check = getattr(checks, name)
-    with box.function(name, work.cells, work.homes.get(name, ())) as function:
-        for seed in (0, *work.exercises[name]):
+    with box.function(name, submission.cells, submission.made_for.get(name, ())) as function:
+        for seed in (0, *submission.exercises[name]):
             try:
                 verdict = check(function, seed=seed)
-                passed, said = verdict.passed, repr(verdict)
+                passed, message = verdict.passed, repr(verdict)
             except Exception as error:  # an answer of a kind that no one thought of
-                passed, said = (
+                passed, message = (
                     False,
                     f"Not yet. The check can't read what your function gives back ({type(error).__name__}).",
                 )
             if not passed:
-                return Finding(False, harmless(said) if seed == 0 else _OTHER)
-    return Finding(True, "Passed.")
+                return ExerciseResult(False, harmless(message) if seed == 0 else _OTHER)
+    return ExerciseResult(True, "Passed.")
 
 
-def _timed(work: Work) -> tuple[dict[str, Finding], float]:
+def _timed(submission: Submission) -> tuple[dict[str, ExerciseResult], float]:
     start = time.monotonic()
-    return judged(work), time.monotonic() - start
+    return judge(submission), time.monotonic() - start
 
 
 def _all_judged(
-    works: Iterator[Work], jobs: int, scheduler: str | None
-) -> Iterator[tuple[Work, dict[str, Finding], float]]:
-    """Each submission with what was found, as they are done; no more than is needed is read ahead."""
+    submissions: Iterator[Submission], jobs: int, scheduler: str | None
+) -> Iterator[tuple[Submission, dict[str, ExerciseResult], float]]:
+    """Each submission with its results and the seconds they took, as they are done; few are read ahead."""
     if scheduler is not None:
         with _cluster(scheduler) as client:
             workers = sum(client.nthreads().values())
             # A worker that is lost took nothing with it: what it judged is judged by another.
-            yield from _through(client.get_executor(pure=False, retries=3), works, 2 * max(1, workers))
+            yield from _run_bounded(client.get_executor(pure=False, retries=3), submissions, 2 * max(1, workers))
     elif jobs == 1:
-        for work in works:
-            yield work, *_timed(work)
+        for submission in submissions:
+            yield submission, *_timed(submission)
     else:
         # A new Python for each: a process that was forked from one with threads may hang.
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
         try:
-            yield from _through(pool, works, 2 * jobs)
+            yield from _run_bounded(pool, submissions, 2 * jobs)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -148,11 +148,14 @@ def _cluster(address: str) -> Any:
         ) from None
 
 
-def _through(pool: Executor, works: Iterator[Work], ahead: int) -> Iterator[tuple[Work, dict[str, Finding], float]]:
-    running: dict[Future[Any], Work] = {}
-    for work in works:
-        running[pool.submit(_timed, work)] = work
-        while len(running) >= ahead:
+def _run_bounded(
+    pool: Executor, submissions: Iterator[Submission], at_once: int
+) -> Iterator[tuple[Submission, dict[str, ExerciseResult], float]]:
+    """Judge all in the pool, of which at most `at_once` are there at a time: a class would fill the memory."""
+    running: dict[Future[Any], Submission] = {}
+    for submission in submissions:
+        running[pool.submit(_timed, submission)] = submission
+        while len(running) >= at_once:
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(done), *done.result()
     while running:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +15,15 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
-from course_tools.classroom.feedback import TOGETHER, Finding, shown
+from course_tools.classroom.feedback import FEEDBACK_BATCH, ExerciseResult, feedback_notebook
 from course_tools.classroom.sandbox import Limits
-from course_tools.classroom.submission import cells_of, hidden_seeds
+from course_tools.classroom.submission import cells_of, hidden_seeds, made_for
+from course_tools.files import commands_on_path
 from course_tools.notebooks.lesson import notebook_text
 
 
 @dataclass(frozen=True)
-class Work:
+class Submission:
     """What the judge has to know of one submission: plain data, so that it can go to another machine."""
 
     student: str
@@ -32,13 +31,13 @@ class Work:
     digest: str  # of the file, the inputs and the limits: what was judged once by it is not judged again
     exercises: Mapping[str, tuple[int, ...]]  # for each the seeds of its hidden tests
     cells: tuple[str, ...]  # the sources of the code cells
-    homes: Mapping[str, tuple[int, ...]]  # for each exercise the numbers of the cells made for it
+    made_for: Mapping[str, tuple[int, ...]]  # for each exercise the numbers of the cells made for it
     limits: Limits
     isolated: bool
 
 
 @dataclass
-class Part:
+class GradedItem:
     """A cell of the gradebook that gives points: an exercise with a check, or an answer that a person grades."""
 
     cell: str  # the grade_id that has the points
@@ -55,8 +54,7 @@ class Course:
         self.root = folder.resolve()
         if not (self.root / "gradebook.db").exists():
             raise CourseError(f"there is no gradebook.db in {folder}; make a course directory with `course assign`.")
-        # nbgrader starts alembic by name.
-        os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath)
+        commands_on_path()
         from nbgrader.coursedir import CourseDirectory
         from traitlets.config.loader import PyFileConfigLoader
 
@@ -68,14 +66,14 @@ class Course:
         self.directory.root = str(self.root)
         self.submitted = self.root / self.directory.submitted_directory
         self.limits = self._limits()
-        self.parts: dict[str, list[Part]] = {}
+        self.items: dict[str, list[GradedItem]] = {}
         with self.gradebook() as book:
             for assignment in book.assignments:
                 names = [notebook.name for notebook in assignment.notebooks]
                 if assignment.name in names:
                     notebook = next(one for one in assignment.notebooks if one.name == assignment.name)
-                    self.parts[assignment.name] = _parts(notebook)
-        self.released = {lesson: self._released(lesson) for lesson in self.parts}
+                    self.items[assignment.name] = _graded_items(notebook)
+        self.released = {lesson: self._released(lesson) for lesson in self.items}
 
     def gradebook(self) -> Any:
         from nbgrader.api import Gradebook
@@ -107,7 +105,7 @@ class Course:
         for path in sorted(self.submitted.glob("*/*/*.ipynb")):
             lesson = path.parent.name
             linked = any(part.is_symlink() for part in (path, path.parent, path.parent.parent))
-            if lesson in self.parts and path.stem == lesson and path.is_file() and not linked:
+            if lesson in self.items and path.stem == lesson and path.is_file() and not linked:
                 found.append((path.parent.parent.name, lesson))
         return found
 
@@ -116,19 +114,19 @@ class Course:
 
     def digest(self, student: str, lesson: str) -> str:
         """Of all that a judgement depends on."""
-        seeds = [part.seeds for part in self.parts[lesson]]
-        told = hashlib.sha256(json.dumps([seeds, asdict(self.limits)]).encode())
+        seeds = [item.seeds for item in self.items[lesson]]
+        digest = hashlib.sha256(json.dumps([seeds, asdict(self.limits)]).encode())
         with self.path(student, lesson).open("rb") as file:
-            while some := file.read(2**20):
-                told.update(some)
-        return told.hexdigest()
+            while block := file.read(2**20):
+                digest.update(block)
+        return digest.hexdigest()
 
-    def work(self, student: str, lesson: str, *, isolated: bool) -> Work:
-        exercises = {part.name: part.seeds for part in self.parts[lesson] if not part.by_hand}
-        cells = [cell for cell in cells_of(self.path(student, lesson)) if cell["kind"] == "code"]
-        homes = {name: tuple(i for i, cell in enumerate(cells) if cell["id"] == name) for name in exercises}
-        digest, sources = self.digest(student, lesson), tuple(cell["source"] for cell in cells)
-        return Work(student, lesson, digest, exercises, sources, homes, self.limits, isolated)
+    def read_submission(self, student: str, lesson: str, *, isolated: bool) -> Submission:
+        exercises = {item.name: item.seeds for item in self.items[lesson] if not item.by_hand}
+        cells = [cell for cell in cells_of(self.path(student, lesson)) if cell.kind == "code"]
+        own = {name: made_for(cells, name) for name in exercises}
+        digest, sources = self.digest(student, lesson), tuple(cell.source for cell in cells)
+        return Submission(student, lesson, digest, exercises, sources, own, self.limits, isolated)
 
     # --- What is known of it: a file for each, written whole or not at all
 
@@ -146,25 +144,25 @@ class Course:
         atomic_write(self._kept(student, lesson), json.dumps(state, indent=1) + "\n")
 
     def enter(self, student: str, lesson: str, state: dict[str, Any]) -> None:
-        """Enter into the gradebook what was found; twice is as once."""
-        findings = {name: Finding(**one) for name, one in state["findings"].items()}
-        answers = self._write_autograded(student, lesson, findings)
+        """Enter into the gradebook what was found; to do it again changes nothing."""
+        results = {name: ExerciseResult(**result) for name, result in state["findings"].items()}
+        answers = self._write_autograded(student, lesson, results)
         time_of = self.directory.get_existing_timestamp(str(self.path(student, lesson).parent))
         with self.gradebook() as book, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of nbgrader's own way with its database
             book.update_or_create_student(student)
             book.update_or_create_submission(lesson, student, **({"timestamp": time_of} if time_of else {}))
-            for part in self.parts[lesson]:
-                row = book.find_grade(part.cell, lesson, lesson, student)
-                comment = book.find_comment(part.name, lesson, lesson, student)
+            for item in self.items[lesson]:
+                row = book.find_grade(item.cell, lesson, lesson, student)
+                comment = book.find_comment(item.name, lesson, lesson, student)
                 before = row.auto_score
-                if part.by_hand:
-                    written = part.name in answers
+                if item.by_hand:
+                    written = item.name in answers
                     row.auto_score, comment.auto_comment = (None, None) if written else (0, "No response.")
                     row.needs_manual_grade = written
                 else:
-                    row.auto_score = part.points if findings[part.name].passed else 0
-                    comment.auto_comment = findings[part.name].message
+                    row.auto_score = item.points if results[item.name].passed else 0
+                    comment.auto_comment = results[item.name].message
                     # As nbgrader does: what a person changed has to be looked at again when it changes under them.
                     changed = row.manual_score is not None and before != row.auto_score
                     row.needs_manual_grade = changed or (row.manual_score is not None and row.needs_manual_grade)
@@ -177,9 +175,9 @@ class Course:
             notebook = book.find_submission_notebook(lesson, lesson, student)
             return notebook.score, notebook.max_score, notebook.needs_manual_grade
 
-    def _write_autograded(self, student: str, lesson: str, findings: Mapping[str, Finding]) -> set[str]:
+    def _write_autograded(self, student: str, lesson: str, results: Mapping[str, ExerciseResult]) -> set[str]:
         """Write what formgrader and feedback show; returns the names of the answers for a person that were written."""
-        notebook, answers = shown(self.released[lesson], cells_of(self.path(student, lesson)), findings)
+        notebook, answers = feedback_notebook(self.released[lesson], cells_of(self.path(student, lesson)), results)
         folder = self.root / self.directory.autograded_directory / student / lesson
         atomic_write(folder / f"{lesson}.ipynb", notebook_text(notebook))
         stamp = self.path(student, lesson).parent / "timestamp.txt"
@@ -199,33 +197,33 @@ class Course:
 
         stale: dict[str, list[tuple[str, str]]] = {}
         for student, lesson in found:
-            told = self._told(student, lesson)
+            digest = self._feedback_digest(student, lesson)
             page = self.root / self.directory.feedback_directory / student / lesson / f"{lesson}.html"
-            if self.state(student, lesson).get("feedback") != told or not page.exists():
+            if self.state(student, lesson).get("feedback") != digest or not page.exists():
                 with suppress(FileNotFoundError):
                     page.unlink()
-                stale.setdefault(lesson, []).append((student, told))
+                stale.setdefault(lesson, []).append((student, digest))
         for lesson, students in stale.items():
             say(f"Feedback of {lesson} for {len(students)}.")
-            for start in range(0, len(students), TOGETHER):
-                some = students[start : start + TOGETHER]
-                folders = [self.root / self.directory.autograded_directory / student / lesson for student, _ in some]
+            for start in range(0, len(students), FEEDBACK_BATCH):
+                batch = students[start : start + FEEDBACK_BATCH]
+                folders = [self.root / self.directory.autograded_directory / student / lesson for student, _ in batch]
                 converter = These(coursedir=self.directory, config=self.config)
                 converter.assignments = {str(folder): [str(folder / f"{lesson}.ipynb")] for folder in folders}
                 converter.log.setLevel("ERROR")
                 converter.force = True
                 converter.start()
-                for student, told in some:
-                    self.keep(student, lesson, self.state(student, lesson) | {"feedback": told})
+                for student, digest in batch:
+                    self.keep(student, lesson, self.state(student, lesson) | {"feedback": digest})
 
-    def _told(self, student: str, lesson: str) -> str:
+    def _feedback_digest(self, student: str, lesson: str) -> str:
         """A digest of what a feedback page says."""
         with self.gradebook() as book:
             notebook = book.find_submission_notebook(lesson, lesson, student)
             grades = sorted([one.name, one.score, one.max_score] for one in notebook.grades)
             comments = sorted([one.name, str(one.comment)] for one in notebook.comments)
-        findings = self.state(student, lesson).get("digest")
-        return hashlib.sha256(json.dumps([grades, comments, findings]).encode()).hexdigest()
+        judged = self.state(student, lesson).get("digest")
+        return hashlib.sha256(json.dumps([grades, comments, judged]).encode()).hexdigest()
 
     def rows(self, found: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         rows = []
@@ -236,27 +234,27 @@ class Course:
         return rows
 
     def most_failed(self, found: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, int, str]]:
-        """Lesson, exercise, how many failed, of how many, and what most of them heard; the hardest first."""
-        heard: dict[tuple[str, str], list[str | None]] = {}
+        """Lesson, exercise, how many failed, of how many, and what most of them were told; the hardest first."""
+        messages: dict[tuple[str, str], list[str | None]] = {}  # of each exercise, None for one that passed
         for student, lesson in found:
-            for name, one in self.state(student, lesson).get("findings", {}).items():
-                first = one["message"].partition("\n")[0]
-                heard.setdefault((lesson, name), []).append(None if one["passed"] else first)
-        told = []
-        for (lesson, name), messages in heard.items():
-            wrong = Counter(message for message in messages if message)
+            for name, result in self.state(student, lesson).get("findings", {}).items():
+                first_line = result["message"].partition("\n")[0]
+                messages.setdefault((lesson, name), []).append(None if result["passed"] else first_line)
+        failed = []
+        for (lesson, name), heard in messages.items():
+            wrong = Counter(message for message in heard if message)
             if wrong:
-                told.append((lesson, name, wrong.total(), len(messages), wrong.most_common(1)[0][0]))
-        return sorted(told, key=lambda one: -one[2] / one[3])
+                failed.append((lesson, name, wrong.total(), len(heard), wrong.most_common(1)[0][0]))
+        return sorted(failed, key=lambda row: -row[2] / row[3])
 
 
-def _parts(notebook: Any) -> list[Part]:
+def _graded_items(notebook: Any) -> list[GradedItem]:
     """What gives points in a lesson, and how many: from the gradebook, never from a submission."""
     from course_lib import checks
 
     solutions = {cell.name for cell in notebook.solution_cells}
     sources = {cell.name: cell.source for cell in notebook.source_cells}
-    parts = []
+    items = []
     for cell in notebook.grade_cells:
         name = cell.name.removeprefix("check-")
         by_hand = cell.name in solutions
@@ -269,5 +267,5 @@ def _parts(notebook: Any) -> list[Part]:
             raise CourseError(
                 f"{notebook.name} has no hidden test for {name} in the gradebook; release it anew with `course assign`."
             )
-        parts.append(Part(cell.name, name, cell.max_score, by_hand, seeds))
-    return parts
+        items.append(GradedItem(cell.name, name, cell.max_score, by_hand, seeds))
+    return items

@@ -1,35 +1,38 @@
 """Makes of what a student handed in the notebook that nbgrader expects: `course collect` takes exercises by name."""
 
 import copy
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_tools.classroom.definitions import Kind, choose_cell
 from course_tools.classroom.submission import (
     SubmittedCell,
-    defines_value,
-    definitions,
     graded_cells,
     imports_of,
-    read_submission,
+    parse_notebook,
+    read_cell,
     squeezed,
+    table_of,
 )
 
+LARGEST_CELL = 1_000_000  # letters of code; no student writes as much
+NOTABLE_OUTPUTS = 1_000_000  # bytes from which on a report says that outputs were left out
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """A submission as nbgrader expects it, of which lesson it is, and what was done to it, a sentence each."""
+    """A submission as nbgrader expects it, of which lesson it is, and notes of what was done to it, a sentence each."""
 
     lesson: str
     notebook: NotebookNode
-    done: tuple[str, ...]
-    written: int  # exercises that hold more than the released stub
+    notes: tuple[str, ...]
 
 
 def repair(data: bytes, releases: Mapping[str, NotebookNode]) -> Repaired:
@@ -39,10 +42,28 @@ def repair(data: bytes, releases: Mapping[str, NotebookNode]) -> Repaired:
     repeated check cells, stubs beside an answer, outputs and metadata.
     Raises CourseError, one sentence, for what is no notebook or of no lesson in `releases`.
     """
-    cells, done = read_submission(data)
+    cells, notes = _read(data)
     lesson = _lesson_of(cells, releases)
-    notebook, more, written = _Repair(cells, releases[lesson]).make()
-    return Repaired(lesson, notebook, (*done, *more), written)
+    notebook, more = _Repair(cells, releases[lesson]).rebuild()
+    return Repaired(lesson, notebook, (*notes, *more))
+
+
+def _read(data: bytes) -> tuple[list[SubmittedCell], list[str]]:
+    """The cells that are not broken, and notes of what is left out."""
+    raw = parse_notebook(data)
+    notes = []
+    outputs = len(data) - len(json.dumps([table_of(cell) | {"outputs": []} for cell in raw]).encode())
+    if outputs > NOTABLE_OUTPUTS:
+        notes.append(f"{outputs / 1e6:.0f} MB of outputs were left out")
+    cells = [found for cell in raw if (found := read_cell(cell))]
+    if broken := len(raw) - len(cells):
+        notes.append(f"{broken} broken cell{'s were' if broken > 1 else ' was'} left out")
+    longest = max((len(cell.source) for cell in cells if cell.kind == "code"), default=0)
+    if longest > LARGEST_CELL:
+        raise CourseError(
+            f"one of its cells has {longest / 1e6:.1f} million letters; ask the student for a shorter one"
+        )
+    return cells, notes
 
 
 # --- Which lesson -----------------------------------------------------------------------------------------------------
@@ -51,9 +72,13 @@ def repair(data: bytes, releases: Mapping[str, NotebookNode]) -> Repaired:
 def _lesson_of(cells: Sequence[SubmittedCell], releases: Mapping[str, NotebookNode]) -> str:
     """The lesson whose exercises these cells hold.  Raises CourseError if it is none that is assigned."""
 
+    def speaks_of(cell: SubmittedCell, name: str) -> bool:
+        defined = name in cell.defines and cell.defines[name].kind != Kind.IMPORT  # a later lesson may import it
+        return defined or cell.is_called(name) or f"checks.{name}(" in cell.source
+
     def evidence(release: NotebookNode) -> int:
         return sum(
-            any(cell.is_called(name) or name in cell.defines or f"checks.{name}(" in cell.source for cell in cells)
+            any(speaks_of(cell, name) for cell in cells)
             for name in (
                 grade_id for grade_id, cell in graded_cells(release).items() if cell.metadata.nbgrader.solution
             )
@@ -72,24 +97,23 @@ def _lesson_of(cells: Sequence[SubmittedCell], releases: Mapping[str, NotebookNo
 
 # --- Putting it together ----------------------------------------------------------------------------------------------
 
-_Place = tuple[int, int]  # after which cell of the student's, and in which order there
+Position = tuple[int, int]  # the number of the student's cell after which something is put, and the order there
 
 
 class _Repair:
     """Lays a student's cells and the released ones that belong between them out as one notebook."""
 
     def __init__(self, cells: Sequence[SubmittedCell], release: NotebookNode) -> None:
-        self.cells = cells
+        self.cells = [*cells]
         self.release = release
         self.graded = graded_cells(release)
-        self.laid: list[tuple[_Place, NotebookNode]] = []
-        self.first = len(cells)  # the position of the first exercise that the student worked at
-        self.gone: set[int] = set()  # positions of the student's cells that are not laid out as they are
-        self.done: list[str] = []
-        self.written = 0
+        self.placed: list[tuple[Position, NotebookNode]] = []
+        self.first = len(cells)  # the number of the first cell with an exercise
+        self.dropped: set[int] = set()  # numbers of the student's cells that are not laid out as they are
+        self.notes: list[str] = []
 
-    def make(self) -> tuple[NotebookNode, list[str], int]:
-        last: _Place = (-1, 0)
+    def rebuild(self) -> tuple[NotebookNode, list[str]]:
+        last: Position = (-1, 0)
         for name, released in self.graded.items():
             if not released.metadata.nbgrader.solution:
                 continue
@@ -99,81 +123,76 @@ class _Repair:
                 last = self._check(name, check, last)
         self._import()
         notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(self.release.metadata), nbformat_minor=5)
-        rest = [((place, 0), self._plain(cell)) for place, cell in enumerate(self.cells) if place not in self.gone]
-        notebook.cells = [cell for _, cell in sorted([*rest, *self.laid], key=lambda item: item[0])]
+        rest = [((place, 0), self._plain(cell)) for place, cell in enumerate(self.cells) if place not in self.dropped]
+        notebook.cells = [cell for _, cell in sorted([*rest, *self.placed], key=lambda item: item[0])]
         _name_cells(notebook, set(self.graded))
         nbformat.validate(notebook)
-        return notebook, self.done, self.written
+        return notebook, self.notes
 
-    def _function(self, name: str, released: NotebookNode, last: _Place) -> _Place:
-        """Lay out the cell with the function `name`, wherever it stands, and say where it is."""
-        stub = squeezed(definitions(released.source)[name])
-        called = [place for place, cell in enumerate(self.cells) if cell.is_called(name)]
-        for place in called:
-            cell = self.cells[place]
-            if cell.kind != "code":
-                self.done.append(f"the cell of {name} was no code cell; it is again")
-                cell.kind, cell.defines = "code", definitions(cell.source)
-        defining = [place for place, cell in enumerate(self.cells) if name in cell.defines]
-        answers = [place for place in defining if squeezed(self.cells[place].defines[name]) != stub]
-        values = [place for place in answers if defines_value(name, self.cells[place].defines[name])]
-        if len(values) < len(answers):  # a function counts, whatever its name stood for later
-            defining, answers = ([place for place in some if place not in values] for some in (defining, answers))
-        if len(answers) > 1:
-            self.done.append(f"{name} was written {len(answers)} times; the last one counts")
-        if not defining:
-            return self._without_function(name, released, called, last)
-        chosen = (answers or defining)[-1]
-        self.first = min(self.first, chosen)
-        self.written += bool(answers)
-        if chosen not in called:
-            self.done.append(f"{name} was found by its name, in a cell without its metadata")
-        self.gone |= {
-            place
-            for place in defining
-            if place != chosen and squeezed(self.cells[place].source) == squeezed(released.source)
-        }
+    def _function(self, name: str, released: NotebookNode, last: Position) -> Position:
+        """Lay out the cell whose function `name` counts, wherever it stands, and say where it is."""
+        named = [place for place, cell in enumerate(self.cells) if cell.is_called(name)]
+        for place in named:
+            if self.cells[place].kind != "code":
+                self.notes.append(f"the cell of {name} was no code cell; it is again")
+                self.cells[place] = replace(self.cells[place], kind="code", attachments={})
+        chosen = self._choose(name)
+        if chosen is None:
+            return self._without_function(name, released, named, last)
         cell = self.cells[chosen]
-        final = max(place for place in defining if place not in self.gone)
-        exercises = [other for other in cell.defines if other in self.graded]
+        defining = {place: other.defines[name].kind for place, other in enumerate(self.cells) if name in other.defines}
+        kind = defining[chosen]
+        times = list(defining.values()).count(kind)
+        self.first = min(self.first, chosen)
+        if kind != Kind.BLANK and times > 1:
+            self.notes.append(f"{name} was written {times} times; the last one counts")
+        if chosen not in named:
+            self.notes.append(f"{name} was found by its name, in a cell without its metadata")
+        blanks = [place for place, its_kind in defining.items() if its_kind == Kind.BLANK and place != chosen]
+        stubs = [place for place in blanks if squeezed(self.cells[place].source) == squeezed(released.source)]
+        self.dropped.update(stubs)
+        final = max([chosen, *(place for place in blanks if place not in stubs)])
+        exercises = [other for other in cell.defines if other in self.graded and self._choose(other) == chosen]
         if len(exercises) == 1 and final == chosen:
-            self.gone.add(chosen)
+            self.dropped.add(chosen)
             return self._lay((chosen, 0), released, cell.source)
-        # Other exercises stand in the same cell, or an empty stub after it: the function gets a cell of its own below.
+        # Other exercises stand in the same cell, or a stub after it: the function gets a cell of its own below.
         others = ", ".join(other for other in exercises if other != name) or "an empty stub of it"
-        self.done.append(f"{name} stood together with {others}; it has a cell of its own now")
-        return self._lay((final, 1 + exercises.index(name)), released, cell.defines[name])
+        self.notes.append(f"{name} stood together with {others}; it has a cell of its own now")
+        return self._lay((final, 1 + exercises.index(name)), released, cell.defines[name].text)
 
-    def _without_function(self, name: str, released: NotebookNode, called: Sequence[int], last: _Place) -> _Place:
-        if called:
-            cell = self.cells[called[-1]]
+    def _choose(self, name: str) -> int | None:
+        """The cell that counts; metadata does not decide, since students copy it with the cells that they try in."""
+        return choose_cell([cell.defines for cell in self.cells], name)
+
+    def _without_function(self, name: str, released: NotebookNode, named: Sequence[int], last: Position) -> Position:
+        if named:
+            cell = self.cells[named[-1]]
             others = ", ".join(list(cell.defines)[:3])
-            self.done.append(f"there is no function {name}" + (f": its cell defines {others}" if others else ""))
-            self.gone.add(called[-1])
-            self.written += 1
-            return self._lay((called[-1], 0), released, cell.source)
-        self.done.append(f"{name} was missing; its empty cell was put back")
+            self.notes.append(f"there is no function {name}" + (f": its cell defines {others}" if others else ""))
+            self.dropped.add(named[-1])
+            return self._lay((named[-1], 0), released, cell.source)
+        self.notes.append(f"{name} was missing; its empty cell was put back")
         return self._lay(self._place_of(name, last), released, released.source)
 
-    def _text(self, name: str, released: NotebookNode, last: _Place) -> _Place:
+    def _text(self, name: str, released: NotebookNode, last: Position) -> Position:
         """Lay out the cell with the written answer `name`; without metadata it is what follows the task."""
-        called = [place for place, cell in enumerate(self.cells) if cell.is_called(name)]
-        answers = [place for place in called if squeezed(self.cells[place].source) != squeezed(released.source)]
+        named = [place for place, cell in enumerate(self.cells) if cell.is_called(name)]
+        answers = [place for place in named if squeezed(self.cells[place].source) != squeezed(released.source)]
         if len(answers) > 1:
-            self.done.append(f"{name} was answered {len(answers)} times; the last one counts")
+            self.notes.append(f"{name} was answered {len(answers)} times; the last one counts")
         if not answers and (found := self._after_task(name)):
             answers = found
-            self.done.append(f"{name} was found below its task, in a cell without its metadata")
-            self.gone |= {*called, *found}
+            self.notes.append(f"{name} was found below its task, in a cell without its metadata")
+            self.dropped |= {*named, *found}
             text = "\n\n".join(self.cells[place].source for place in found)
-        elif called:
-            chosen = (answers or called)[-1]
-            self.gone |= {chosen, *(place for place in called if place not in answers)}
+        elif named:
+            chosen = (answers or named)[-1]
+            self.dropped |= {chosen, *(place for place in named if place not in answers)}
             text, found = self.cells[chosen].source, [chosen]
         else:
-            self.done.append(f"{name} was missing; its empty cell was put back")
+            self.notes.append(f"{name} was missing; its empty cell was put back")
             return self._lay(self._place_of(name, last), released, released.source)
-        self.written += bool(answers)
         pictures = {file: data for place in found for file, data in self.cells[place].attachments.items()}
         return self._lay((found[-1], 0), released, text, attachments=pictures)
 
@@ -199,7 +218,7 @@ class _Repair:
                 found.append(place)
         return found
 
-    def _check(self, name: str, released: NotebookNode, answer: _Place) -> _Place:
+    def _check(self, name: str, released: NotebookNode, answer: Position) -> Position:
         """Lay the released check out where the student's last copy of it was, or below the answer."""
         wanted = squeezed(released.source)
         copies = [
@@ -209,13 +228,13 @@ class _Repair:
         ]
         for place in copies:
             if not any(other in self.graded for other in self.cells[place].defines):  # no answer stands in it
-                self.gone.add(place)
+                self.dropped.add(place)
         if not copies:
-            self.done.append(f"the check of {name} was missing; it was put back")
+            self.notes.append(f"the check of {name} was missing; it was put back")
         elif any(squeezed(self.cells[place].source) != wanted for place in copies):
-            self.done.append(f"the check of {name} had been changed; the released one is back")
+            self.notes.append(f"the check of {name} had been changed; the released one is back")
         if len(copies) > 1:
-            self.done.append(f"the check of {name} stood there {len(copies)} times; one is left")
+            self.notes.append(f"the check of {name} stood there {len(copies)} times; one is left")
         below = (copies[-1], 9) if copies and copies[-1] > answer[0] else (answer[0], answer[1] + 100)
         return self._lay(below, released, released.source)
 
@@ -231,20 +250,22 @@ class _Repair:
                 lines = imports_of(released.source)
                 missing |= dict.fromkeys(line for name, line in lines.items() if name not in here)
         if missing:
-            self.done.append("imports of the lesson were missing above its exercises; they were put back")
-            self.laid.append(((-2, 0), nbformat.v4.new_code_cell("\n".join(missing), id="imports")))
+            self.notes.append("imports of the lesson were missing above its exercises; they were put back")
+            self.placed.append(((-2, 0), nbformat.v4.new_code_cell("\n".join(missing), id="imports")))
 
-    def _place_of(self, name: str, last: _Place) -> _Place:
+    def _place_of(self, name: str, last: Position) -> Position:
         task = self._task(name)
         return (task, 1) if task is not None else (last[0], last[1] + 1)
 
-    def _lay(self, place: _Place, released: NotebookNode, source: str, *, attachments: dict | None = None) -> _Place:
+    def _lay(
+        self, place: Position, released: NotebookNode, source: str, *, attachments: dict | None = None
+    ) -> Position:
         cell = copy.deepcopy(released)
         cell.source = source
         cell.id = cell.metadata.nbgrader.grade_id
         if attachments:
             cell.attachments = attachments
-        self.laid.append((place, cell))
+        self.placed.append((place, cell))
         return place
 
     def _plain(self, cell: SubmittedCell) -> NotebookNode:

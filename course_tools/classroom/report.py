@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.files import atomic_write
+from course_tools.files import no_formula
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -14,31 +15,32 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        name = row["student"]
-        # A spreadsheet takes what begins so for a formula.
-        writer.writerow({**row, "student": f"'{name}" if name[:1] in "=+-@" else name})
+        writer.writerow({**row, "student": no_formula(row["student"])})
     return text.getvalue()
 
 
 def summary(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int, int, str]]) -> Iterator[str]:
     """Lines that tell how a class did: for each lesson its scores, then the exercises that most failed."""
     for lesson in dict.fromkeys(row["lesson"] for row in rows):
-        some = [row for row in rows if row["lesson"] == lesson]
-        scores = sorted(row["score"] for row in some)
-        waiting = sum(row["needs_manual_grade"] for row in some)
+        of_lesson = [row for row in rows if row["lesson"] == lesson]
+        scores = sorted(row["score"] for row in of_lesson)
+        waiting = sum(row["needs_manual_grade"] for row in of_lesson)
         hand = f"; {waiting} to be graded by hand: open formgrader" if waiting else ""
         low, middle, high = scores[0], scores[len(scores) // 2], scores[-1]
-        most = some[0]["max_score"]
-        yield f"{lesson}: {len(some)} submissions, {low:g} to {high:g} of {most:g}, the middle one {middle:g}{hand}."
+        most = of_lesson[0]["max_score"]
+        count = len(of_lesson)
+        yield f"{lesson}: {count} submissions, {low:g} to {high:g} of {most:g}, the middle one {middle:g}{hand}."
         for number in range(5):
-            these = [row for row in some if number == min(4, int(5 * row["score"] / (most or 1)))]
-            bar = "#" * round(40 * len(these) / len(some))
-            yield f"  {20 * number:3} to {20 * number + 20:3} %  {bar:40} {len(these)}"
+            in_bin = [row for row in of_lesson if number == min(4, int(5 * row["score"] / (most or 1)))]
+            bar = "#" * round(40 * len(in_bin) / count)
+            yield f"  {20 * number:3} to {20 * number + 20:3} %  {bar:40} {len(in_bin)}"
     for lesson, name, count, total, message in failed[:5]:
         yield f"{name} ({lesson}): {count} of {total} failed, most with: {message}"
 
 
-def draw(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int, int, str]], path: Path) -> None:
+def plot_summary(
+    rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int, int, str]], path: Path
+) -> None:
     """The same as a picture; its two colours (of Okabe and Ito) differ for colour-blind eyes, too."""
     from matplotlib.figure import Figure
 
@@ -47,8 +49,9 @@ def draw(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int
     shares = [100 * row["score"] / (row["max_score"] or 1) for row in rows]
     left.hist(shares, bins=range(0, 101, 10), color="#0072B2", edgecolor="white")
     left.set(xlabel="score, %", ylabel="submissions", xlim=(0, 100))
-    some = failed[:12][::-1]
-    right.barh([name for _, name, *_ in some], [100 * count / total for _, _, count, total, _ in some], color="#D55E00")
+    hardest = failed[:12][::-1]
+    names, percents = [name for _, name, *_ in hardest], [100 * count / total for _, _, count, total, _ in hardest]
+    right.barh(names, percents, color="#D55E00")
     right.set(xlabel="submissions that failed it, %", xlim=(0, 100))
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)

@@ -24,18 +24,18 @@ from typing import Any
 
 import course_lib
 from course_lib.errors import CourseError
-from course_tools.classroom import wire, worker
+from course_tools.classroom import definitions, wire, worker
 from course_tools.classroom.seccomp import seccomp_filter
 
 INSTALL = "sudo apt-get install bubblewrap"
-START = 600.0  # seconds until torch has to be imported: on a busy machine it takes long, and that is no one's fault
-LOOK = 0.25  # seconds between two looks at what the processes inside use
+START_TIMEOUT = 600.0  # seconds in which torch has to be imported; a busy machine takes minutes
+POLL_SECONDS = 0.25  # between two measurements of what the processes inside use
 FIRST_USER = 1_900_000_000  # of users that nobody is: each judge that is the superuser has one for its sandbox
 NOBODY = 65534
-LONGEST_CELL = 100_000  # letters; longer ones are left out
-MOST_CODE = 1_000_000
+MOST_CODE = 1_000_000  # letters of a submission that are sent in
 _HERE = Path(__file__).parent
-_STUB = "def __getattr__(name):\n    return lambda *arguments, **settings: None\n"
+_INSIDE = (worker, wire, definitions)  # the modules that the process inside consists of
+_NO_CHECKS = "def __getattr__(name):\n    return lambda *arguments, **settings: None\n"
 
 
 class SandboxError(CourseError):
@@ -48,12 +48,12 @@ class Limits:
 
     cpu_seconds: int = 20  # of computing
     wall_seconds: int = 90  # on the clock; so long that a busy machine fails nobody
-    memory: int = 2 * 2**30  # bytes beyond what torch needs: of one process at once, of all within LOOK seconds
+    memory: int = 2 * 2**30  # bytes beyond what torch needs: of one process at once, of all within POLL_SECONDS
     disk: int = 64 * 2**20  # bytes in /tmp
     processes: int = 32  # threads count, too
 
 
-def missing() -> str | None:
+def unavailable_reason() -> str | None:
     """Why no sandbox can be had here, in one sentence with what to do, or None if it can."""
     if sys.platform != "linux":
         return "Sandboxes need Linux with bubblewrap: grade on such a machine, in a virtual one say."
@@ -84,84 +84,87 @@ class Sandbox:
         self.stop()
 
     @contextmanager
-    def function(self, name: str, cells: Sequence[str], homes: Sequence[int] = ()) -> Iterator["StandIn"]:
+    def function(self, name: str, cells: Sequence[str], made_for: Sequence[int] = ()) -> Iterator["StandIn"]:
         """A stand-in for the function `name` of a notebook.
 
-        cells: the sources of its code cells, in order.  homes: the numbers of those that were made for this function.
+        cells: the sources of its code cells, in order.  made_for: the numbers of those made for this function.
         Whatever is wrong with them is raised when the stand-in is called, as it is in a notebook.
         """
         if self.process is None:
             self.start()
         stand_in = StandIn(self, name)
         try:
-            stand_in.prepare(cells, homes)
+            stand_in.prepare(cells, made_for)
             yield stand_in
         finally:
             stand_in.end()
 
     def start(self) -> None:
         """Start the process, and wait until it has imported what every submission needs."""
+        if self.isolated and (reason := unavailable_reason()) is not None:
+            raise SandboxError(reason)
         self.starts += 1
         requests, self.requests = os.pipe()
         self.replies, replies = os.pipe()
-        program: list[str] = []
         inside = [requests, replies]
-        user = 0
-        if self.isolated:
-            if (why := missing()) is not None:
-                raise SandboxError(why)
-            user = FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else 0
-            folder, first, last = "/worker", ["/worker", "/course"], [str(path) for path in _packages()]
-            stub = _descriptor(_STUB.encode())
-            inside.append(stub)
-            program = [str(shutil.which("bwrap")), *_walls(self.limits, stub)]
-            if (rules := seccomp_filter()) is not None:
-                inside.append(_descriptor(rules))
-                program += ["--seccomp", str(inside[-1])]
-            program.append("--")
-        else:
-            self.folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
-            folder = self.folder.name
-            for module in (wire, worker):
-                shutil.copy(str(module.__file__), folder)
-            first = [folder, str(_HERE.parents[1])]
-            last = [str(path) for path in _packages()]
-        settings = vars(self.limits) | {
-            **{"requests": requests, "replies": replies, "user": user, "isolated": self.isolated},
-            **{"first": first, "last": last},
-        }
-        program += [_python(), "-I", "-S", f"{folder}/worker.py", json.dumps(settings)]
-        home = "/tmp" if self.isolated else folder
-        self.process = subprocess.Popen(
-            program,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=inside,
-            cwd="/" if self.isolated else folder,
-            env={**_ENVIRONMENT, "HOME": home, "TMPDIR": home, "PATH": os.defpath},
-            start_new_session=True,
-        )
-        for descriptor in inside:
-            os.close(descriptor)
+        settings = vars(self.limits) | {"requests": requests, "replies": replies, "isolated": self.isolated}
+        try:
+            program, folder, home = self._isolated(settings, inside) if self.isolated else self._in_folder(settings)
+            self.process = subprocess.Popen(
+                [*program, _python(), "-I", "-S", f"{folder}/worker.py", json.dumps(settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=inside,
+                cwd="/" if self.isolated else folder,
+                env={**_ENVIRONMENT, "HOME": home, "TMPDIR": home, "PATH": os.defpath},
+                start_new_session=True,
+            )
+        finally:
+            for descriptor in inside:
+                os.close(descriptor)
         for descriptor in (self.requests, self.replies):
             os.set_blocking(descriptor, False)
-        self.until, self.cpu_until = time.monotonic() + START, float("inf")
+        self._wait_until_ready()
+
+    def _isolated(self, settings: dict[str, Any], inside: list[int]) -> tuple[list[str], str, str]:
+        """bubblewrap's command line, and in there the worker's folder and home; adds to `settings` and to `inside`."""
+        settings["user"] = FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else 0
+        settings |= {"first": ["/worker", "/course"], "last": [str(path) for path in _packages()]}
+        inside.append(_descriptor(_NO_CHECKS.encode()))
+        program = [str(shutil.which("bwrap")), *_bwrap_options(self.limits, inside[-1])]
+        if (rules := seccomp_filter()) is not None:
+            inside.append(_descriptor(rules))
+            program += ["--seccomp", str(inside[-1])]
+        return [*program, "--"], "/worker", "/tmp"
+
+    def _in_folder(self, settings: dict[str, Any]) -> tuple[list[str], str, str]:
+        """The same without a sandbox: no command, and for both a folder that is thrown away."""
+        self.folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
+        folder = self.folder.name
+        for module in _INSIDE:
+            shutil.copy(str(module.__file__), folder)
+        settings |= {"user": 0, "first": [folder, str(_HERE.parents[1])], "last": [str(path) for path in _packages()]}
+        return [], folder, folder
+
+    def _wait_until_ready(self) -> None:
+        assert self.process is not None
+        error = self.process.stderr
+        assert error is not None
+        self.until, self.cpu_until = time.monotonic() + START_TIMEOUT, float("inf")
         self.memory_until = float("inf")
-        self.looked = time.monotonic()
+        self.measured = time.monotonic()
         self.buffer = b""
         try:
             ready = self.read()
         except (_EndedError, TimeoutError, wire.NotPlainError):
             ready = None
-        error = self.process.stderr
-        assert error is not None
         if ready != {"ready": True}:
             os.set_blocking(error.fileno(), False)
-            said = (error.read(4000) or b"").decode(errors="replace").strip().splitlines()
+            lines = (error.read(4000) or b"").decode(errors="replace").strip().splitlines()
             self.stop()
             raise SandboxError(
-                f"the sandbox does not start ({said[-1] if said else 'it says nothing'}): mend that first."
+                f"the sandbox does not start ({lines[-1] if lines else 'it says nothing'}): mend that first."
             )
         error.close()
 
@@ -170,7 +173,7 @@ class Sandbox:
         if self.process is None:
             return
         if not self.isolated:  # there is no namespace that ends with it
-            for pid in _family(self.process.pid)[1:]:
+            for pid in _process_tree(self.process.pid)[1:]:
                 with suppress(OSError):
                     os.kill(pid, 9)
         self.process.kill()
@@ -186,50 +189,50 @@ class Sandbox:
 
     # --- Talking to it: every wait has an end ------------------------------------------------------------------------
 
-    def count_from_here(self) -> None:
-        """From here on the limits of time count anew."""
+    def reset_limits(self) -> None:
+        """Count time and memory from here on: an exercise does not pay for what was before it."""
         assert self.process is not None
         cpu, memory = usage(self.process.pid)
         self.until = time.monotonic() + self.limits.wall_seconds
         self.cpu_until, self.memory_until = cpu + self.limits.cpu_seconds, memory + self.limits.memory
 
     def write(self, value: Any) -> None:
-        """Send a value.  Raises what `look` raises, and _EndedError if nobody is there."""
-        left = memoryview(wire.frame(value))
+        """Send a value.  Raises what `enforce_limits` raises, and _EndedError if nobody is there."""
+        left = memoryview(wire.dumps(value))
         while left:
-            self.look()
+            self.enforce_limits()
             try:
-                if select.select([], [self.requests], [], LOOK)[1]:
+                if select.select([], [self.requests], [], POLL_SECONDS)[1]:
                     left = left[os.write(self.requests, left[:65536]) :]
             except OSError:
                 raise _EndedError from None
 
     def read(self) -> Any:
-        """Wait for a value.  Raises what `look` raises, _EndedError, and NotPlainError for what is none."""
+        """Wait for a value.  Raises what `enforce_limits` raises, _EndedError, and NotPlainError for what is none."""
         (size,) = struct.unpack(">I", self._bytes(4))
         if size > wire.LARGEST:
             raise wire.NotPlainError("this is too large an answer")
-        return wire.value_of(self._bytes(size))
+        return wire.loads(self._bytes(size))
 
     def _bytes(self, count: int) -> bytes:
         while len(self.buffer) < count:
-            self.look()
-            if select.select([self.replies], [], [], LOOK)[0]:
-                some = os.read(self.replies, 65536)
-                if not some:
+            self.enforce_limits()
+            if select.select([self.replies], [], [], POLL_SECONDS)[0]:
+                received = os.read(self.replies, 65536)
+                if not received:
                     raise _EndedError
-                self.buffer += some
+                self.buffer += received
         taken, self.buffer = self.buffer[:count], self.buffer[count:]
         return taken
 
-    def look(self) -> None:
-        """Every LOOK seconds: raise TimeoutError or MemoryError if a limit is passed."""
+    def enforce_limits(self) -> None:
+        """Every POLL_SECONDS seconds: raise TimeoutError or MemoryError if a limit is passed."""
         now = time.monotonic()
         if now > self.until:
             raise TimeoutError(f"no answer within {self.limits.wall_seconds} seconds.")
-        if now < self.looked + LOOK:
+        if now < self.measured + POLL_SECONDS:
             return
-        self.looked = now
+        self.measured = now
         assert self.process is not None
         cpu, memory = usage(self.process.pid)
         if cpu > self.cpu_until:
@@ -260,11 +263,11 @@ class StandIn:
         self.sandbox, self.name = sandbox, name
         self.failure: Exception | None = None  # why it is not asked any more
 
-    def prepare(self, cells: Sequence[str], homes: Sequence[int]) -> None:
+    def prepare(self, cells: Sequence[str], made_for: Sequence[int]) -> None:
         try:
-            self._safely(self.sandbox.count_from_here)
+            self._safely(self.sandbox.reset_limits)
             self.first = self.sandbox.number + 1
-            self._answer(self._send({"name": self.name, "cells": _within(cells), "homes": list(homes)}))
+            self._answer(self._send({"name": self.name, "cells": _drop_oversized(cells), "made_for": list(made_for)}))
         except Exception as error:
             self.failure = error
 
@@ -282,9 +285,9 @@ class StandIn:
     def _answer(self, number: int) -> Any:
         while True:
             reply = self._safely(self.sandbox.read)
-            if _says(reply, "ended", self.first):
+            if _matches(reply, "ended", self.first):
                 self._safely(_gone)
-            if _says(reply, "number", number):
+            if _matches(reply, "number", number):
                 break
         if "error" in reply:
             raise error_of(reply["error"], reply.get("stub") is True)
@@ -307,42 +310,42 @@ class StandIn:
         try:
             if self.failure is None:
                 box.write({"end": True})
-            while not _says(box.read(), "ended", self.first):
+            while not _matches(box.read(), "ended", self.first):
                 pass
         except Exception:  # what the submission writes stops no other's judging
             box.stop()
 
 
-def _says(reply: Any, name: str, number: int) -> bool:
-    """Whether a reply has this number under that name; what else may stand there is never compared."""
-    said = reply.get(name) if isinstance(reply, dict) else None
-    return type(said) is int and said == number
+def _matches(reply: Any, name: str, number: int) -> bool:
+    """Whether a reply has this number under that name; a tensor, say, that stands there is not compared with it."""
+    value = reply.get(name) if isinstance(reply, dict) else None
+    return type(value) is int and value == number
 
 
-def _within(cells: Sequence[str]) -> list[str]:
-    """The cells, those that no person wrote left empty."""
+def _drop_oversized(cells: Sequence[str]) -> list[str]:
+    """The cells, with "" in the place of those too long for a person to have written."""
     kept, left = [], MOST_CODE
     for cell in cells:
-        fits = len(cell) <= min(left, LONGEST_CELL)
+        fits = len(cell) <= min(left, definitions.LONGEST_CELL)
         left -= len(cell) if fits else 0
         kept.append(cell if fits else "")
     return kept
 
 
 def error_of(text: Any, stub: bool) -> Exception:
-    """The error that a submission's function raised, as far as it is known: its name and what it said."""
+    """The error that a submission's function raised, as far as it is known: its name and its message."""
     if stub:
-        return NotImplementedError(worker.STUB)
-    name, _, said = str(text)[:300].partition(": ")
+        return NotImplementedError(definitions.STUB)
+    name, _, message = str(text)[:300].partition(": ")
     name = name if re.fullmatch(r"[A-Za-z_]\w{0,49}", name) else "Error"
     # No name of Python's own: a MemoryError of theirs must not look like one of ours, and no text is a long one.
-    return type(name, (Exception,), {"__module__": "builtins"})(said)
+    return type(name, (Exception,), {"__module__": "builtins"})(message)
 
 
 # --- What is used inside ----------------------------------------------------------------------------------------------
 
 
-def _family(pid: int) -> list[int]:
+def _process_tree(pid: int) -> list[int]:
     """This process and all below it."""
     import psutil
 
@@ -359,14 +362,14 @@ def usage(pid: int) -> tuple[float, int]:
     import psutil
 
     seconds, held = 0.0, 0
-    for one in _family(pid):
+    for one in _process_tree(pid):
         with suppress(psutil.Error, OSError):
             process = psutil.Process(one)
             seconds += sum(process.cpu_times()[:4])
             try:
                 with open(f"/proc/{one}/status", errors="replace") as file:  # a process names itself as it likes
-                    told = dict(line.split(":", 1) for line in file if line.startswith(("RssAnon", "RssShmem")))
-                held += 1024 * sum(int(size.split()[0]) for size in told.values())
+                    sizes = [line.split()[1] for line in file if line.startswith(("RssAnon:", "RssShmem:"))]
+                held += 1024 * sum(map(int, sizes))
             except FileNotFoundError:
                 held += process.memory_info().rss
     return seconds, held
@@ -407,7 +410,7 @@ def _libraries() -> list[str]:
     return [*found, f"{sys.base_prefix}/lib"]
 
 
-def _walls(limits: Limits, stub: int) -> list[str]:
+def _bwrap_options(limits: Limits, stub: int) -> list[str]:
     """bubblewrap's options: what there is inside, and what is not."""
     library = Path(course_lib.__file__).parent
     options = ["--die-with-parent", "--new-session", "--hostname", "grading"]
@@ -430,7 +433,7 @@ def _walls(limits: Limits, stub: int) -> list[str]:
     options += ["--perms", "0755", "--tmpfs", "/course/course_lib/checks", "--perms", "0444"]
     options += ["--file", str(stub), "/course/course_lib/checks/__init__.py"]
     options += ["--remount-ro", "/course/course_lib/checks"]
-    for module in (wire, worker):
+    for module in _INSIDE:
         options += ["--ro-bind", str(module.__file__), f"/worker/{Path(str(module.__file__)).name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]

@@ -9,14 +9,14 @@ import json
 import math
 import struct
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 LARGEST = 4 * 2**20  # bytes of one frame
 MOST_PARTS = 100_000  # values in one frame: a list of a million numbers costs the reader more than its bytes
-MOST_ODD = 1000  # keys or members of one dict or set that are no text: numbers can be made to share one hash
+MAX_NON_STRING_KEYS = 1000  # keys or members of one dict or set that are no text: numbers can be made to share one hash
 DEEPEST = 20
 LONGEST_NAME = 50
 
@@ -27,29 +27,25 @@ _LISTS: dict[str, type] = {"list": list, "tuple": tuple, "set": set}
 
 
 class NotPlainError(ValueError):
-    """What was read is no plain data: too much of it, cut short, or not what it says it is."""
+    """This is no plain data: too much of it, cut short, or not what it says it is."""
 
 
-class Stranger:
-    """Stands for an object that can't cross; the name of its class is all that is known of it."""
+class Opaque:
+    """Stands for an object that can't be sent; the name of its class is all that is known of it."""
 
 
-class Pipe(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-def frame(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
     """The value as bytes, its length before it.  Raises NotPlainError if that is more than LARGEST."""
-    body = json.dumps(_told(value, [MOST_PARTS], DEEPEST)).encode()
+    body = json.dumps(_encode(value, [MOST_PARTS], DEEPEST)).encode()
     if len(body) > LARGEST:
         raise NotPlainError("this is too large an answer")
     return struct.pack(">I", len(body)) + body
 
 
-def value_of(body: bytes) -> Any:
+def loads(body: bytes) -> Any:
     """The value of a frame without its length.  Raises NotPlainError."""
     try:
-        return _heard(json.loads(body), [MOST_PARTS], DEEPEST)
+        return _decode(json.loads(body), [MOST_PARTS], DEEPEST)
     except NotPlainError:
         raise
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError, RuntimeError, MemoryError) as error:
@@ -62,8 +58,8 @@ def name_of(value: Any) -> str:
     return name[:LONGEST_NAME] if isinstance(name, str) and name.isidentifier() else "object"
 
 
-def _told(value: Any, left: list[int], depth: int) -> Any:
-    """A value as JSON takes it: what needs a word about its type is {type: content}."""
+def _encode(value: Any, left: list[int], depth: int) -> Any:
+    """The value as JSON can hold it: what JSON has no type for becomes {type: content}."""
     left[0] -= 1
     if left[0] < 0 or depth < 0:
         raise NotPlainError("this is too large an answer")
@@ -77,10 +73,10 @@ def _told(value: Any, left: list[int], depth: int) -> Any:
     if isinstance(value, dict):
         if all(isinstance(key, str) or type(key) in (int, float, bool, type(None)) for key in value):
             pairs = [(str(key) if isinstance(key, str) else key, part) for key, part in value.items()]
-            return {"dict": [[key, _told(part, left, depth - 1)] for key, part in pairs]}
+            return {"dict": [[key, _encode(part, left, depth - 1)] for key, part in pairs]}
     elif isinstance(value, set | frozenset | list | tuple):
         name = "set" if isinstance(value, set | frozenset) else "tuple" if isinstance(value, tuple) else "list"
-        return {name: [_told(part, left, depth - 1) for part in value]}
+        return {name: [_encode(part, left, depth - 1) for part in value]}
     elif isinstance(value, bool | int | float | str):  # a subclass: the plain value of it
         plain = next(base for base in (int, float, str) if isinstance(value, base))
         return plain(value)
@@ -89,7 +85,7 @@ def _told(value: Any, left: list[int], depth: int) -> Any:
             return _array("tensor", torch.as_tensor(value).detach().cpu())
         except Exception:
             pass
-    return {"stranger": name_of(value)}
+    return {"opaque": name_of(value)}
 
 
 def _array(what: str, value: Any) -> Any:
@@ -103,32 +99,32 @@ def _array(what: str, value: Any) -> Any:
         numbers = np.asarray(value)
         kind = numbers.dtype.name
     if kind not in _TENSORS:
-        return {"stranger": name_of(value)}
+        return {"opaque": name_of(value)}
     raw = np.ascontiguousarray(numbers, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
     if len(raw) > LARGEST:
         raise NotPlainError("this is too large an answer")
     return {what: [kind, list(numbers.shape), base64.b64encode(raw).decode()]}
 
 
-def _heard(told: Any, left: list[int], depth: int) -> Any:
+def _decode(encoded: Any, left: list[int], depth: int) -> Any:
     left[0] -= 1
     if left[0] < 0 or depth < 0:
         raise NotPlainError("this has too many parts")
-    if isinstance(told, str):
-        return told.encode("utf-8", "replace").decode()  # half a letter can't be written anywhere
-    if told is None or isinstance(told, bool | int | float):
-        return told
-    if not isinstance(told, dict) or len(told) != 1:
+    if isinstance(encoded, str):
+        return encoded.encode("utf-8", "replace").decode()  # half a letter can't be written anywhere
+    if encoded is None or isinstance(encoded, bool | int | float):
+        return encoded
+    if not isinstance(encoded, dict) or len(encoded) != 1:
         raise NotPlainError("this is not plain data")
-    ((what, content),) = told.items()
+    ((what, content),) = encoded.items()
     if what == "dict":
-        pairs = [(_key(key), _heard(part, left, depth - 1)) for key, part in content]
+        pairs = [(_key(key), _decode(part, left, depth - 1)) for key, part in content]
         _hashed(key for key, _ in pairs)
         return dict(pairs)
     if what in _LISTS:
         if not isinstance(content, list):
             raise NotPlainError("this is not plain data")
-        parts = [_heard(part, left, depth - 1) for part in content]
+        parts = [_decode(part, left, depth - 1) for part in content]
         if what == "set":
             _hashed(parts)
         return _LISTS[what](parts)
@@ -136,21 +132,21 @@ def _heard(told: Any, left: list[int], depth: int) -> Any:
         kind, shape, raw = content
         numbers = _numbers(kind, shape, raw)
         return torch.from_numpy(numbers) if what == "tensor" else numbers
-    if what == "stranger" and isinstance(content, str) and content.isidentifier():
-        return type(content[:LONGEST_NAME], (Stranger,), {})()
+    if what == "opaque" and isinstance(content, str) and content.isidentifier():
+        return type(content[:LONGEST_NAME], (Opaque,), {})()
     raise NotPlainError("this is not plain data")
 
 
 def _hashed(parts: Iterable[Any]) -> None:
     """Refuse so many parts that to make a dict or set of them could take minutes."""
-    if sum(not isinstance(part, str) for part in parts) > MOST_ODD:
-        raise NotPlainError(f"this has more than {MOST_ODD:,} keys or members of a set that are no text")
+    if sum(not isinstance(part, str) for part in parts) > MAX_NON_STRING_KEYS:
+        raise NotPlainError(f"this has more than {MAX_NON_STRING_KEYS:,} keys or members of a set that are no text")
 
 
 def _key(key: Any) -> Any:
     if key is None or isinstance(key, bool | int | float):
         return key
-    return str(_heard(key, [1], 0))
+    return str(_decode(key, [1], 0))
 
 
 def _numbers(kind: Any, shape: Any, raw: Any) -> np.ndarray:

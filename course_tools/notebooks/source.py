@@ -279,7 +279,8 @@ def _check_picture(source: Source, cell: Cell, element: "_Element", root: Path) 
     line = cell.first + element.line
     if not element.alt.strip():
         source.mistake(line, "this picture has no description: ![what there is to see](path), or alt=.")
-    if element.src.startswith("data:"):
+    if element.src.startswith(("data:", "attachment:")):  # nobody could see what goes out to a class in it
+        source.mistake(line, "this picture stands in the text itself; put it into images/, and its path here.")
         return
     picture = (source.path.parent / element.src).resolve()
     if not picture.is_file() or not picture.is_relative_to(root.resolve()):

@@ -24,8 +24,9 @@ from course_lib.errors import CourseError
 from course_tools.classroom import collect as collect_module
 from course_tools.classroom import submission as submission_module
 from course_tools.classroom.collect import REPORT, Collected, Row, collect
+from course_tools.classroom.definitions import definitions
 from course_tools.classroom.repair import repair
-from course_tools.classroom.submission import definitions, graded_cells
+from course_tools.classroom.submission import graded_cells
 from course_tools.cli import main
 from course_tools.notebooks.lesson import notebook_text
 from course_tools.notebooks.project import Project
@@ -144,7 +145,7 @@ def one(course: Path, lms: Path, notebook: Notebook | bytes) -> tuple[nbformat.N
     collected = collect(lms, course)
     (row,) = collected.rows
     assert row.status == "laid out", row
-    return laid(course, "ana"), row.done
+    return laid(course, "ana"), row.notes
 
 
 def refused(course: Path, lms: Path, name: str, data: bytes) -> str:
@@ -155,7 +156,7 @@ def refused(course: Path, lms: Path, name: str, data: bytes) -> str:
     assert row.status in ("refused", "left out")
     assert not (course / "submitted/ana").exists()
     assert collected.without == ["ana"]
-    return row.done[0]
+    return row.notes[0]
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def test_a_pattern_tells_the_student_where_the_names_do_not(course: Path, lms: P
     collected = collect(lms, course, students=r"_(?P<student>[a-z]+)_problem")
     assert students(collected) == ["ana"]
     (row,) = [row for row in collected.rows if not row.student]
-    assert (row.status, row.done) == ("refused", ["its path does not tell whose it is; see --students"])
+    assert (row.status, row.notes) == ("refused", ["its path does not tell whose it is; see --students"])
 
 
 @pytest.mark.parametrize(("pattern", "sentence"), [("(", "no regular expression"), (r"\w+", "no group")])
@@ -282,7 +283,7 @@ def test_a_path_that_leads_out_of_a_zip_is_refused(course: Path, tmp_path: Path,
     collected = collect_zip(course, tmp_path, zip_of({path: as_bytes(done), "good/01_noise.ipynb": as_bytes(done)}))
     assert students(collected) == ["good"]
     (row,) = [row for row in collected.rows if row.student != "good"]
-    assert (row.status, row.done) == ("refused", ["its path leads out of the zip; nothing of it was read"])
+    assert (row.status, row.notes) == ("refused", ["its path leads out of the zip; nothing of it was read"])
     new = {path for path in tmp_path.rglob("*") if path not in before} - {tmp_path / "all.zip"}
     assert all(path.is_relative_to(course) for path in new)
     assert os.listdir(course / "submitted") == ["good"]
@@ -388,7 +389,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(
     collected = collect_zip(course, tmp_path, zip_of(files))
     assert students(collected) == ["bo"]
     assert collected.without == ["ana", "cem"]
-    assert sum("unpacks to more than" in row.done[0] for row in collected.rows if row.done) == 2
+    assert sum("unpacks to more than" in row.notes[0] for row in collected.rows if row.notes) == 2
 
 
 def test_a_zip_that_unpacks_to_too_much_in_all_is_stopped(
@@ -398,7 +399,7 @@ def test_a_zip_that_unpacks_to_too_much_in_all_is_stopped(
     data = zip_of({f"s{number}/01_noise.ipynb": b"0" * 400_000 for number in range(8)})
     assert len(data) * 200 < 1_500_000 < 8 * 400_000
     rows = collect_zip(course, tmp_path, data).rows
-    said = ["the zip unpacks to more than a class can have handed in" in row.done[0] for row in rows]
+    said = ["the zip unpacks to more than a class can have handed in" in row.notes[0] for row in rows]
     assert said == [False] * 3 + [True] * 5
 
 
@@ -414,7 +415,7 @@ def test_a_size_that_lies_is_found_out(course: Path, tmp_path: Path, monkeypatch
 def test_a_link_in_a_zip_is_not_followed(course: Path, tmp_path: Path) -> None:
     data = zip_of({"ana/01_noise.ipynb": b"/etc/passwd"}, create_system=3, external_attr=(stat.S_IFLNK | 0o777) << 16)
     (row,) = collect_zip(course, tmp_path, data).rows
-    assert (row.status, row.done) == ("refused", ["it is a link, not a file; links are not followed"])
+    assert (row.status, row.notes) == ("refused", ["it is a link, not a file; links are not followed"])
 
 
 def test_a_link_in_a_folder_is_not_followed(course: Path, lms: Path, tmp_path: Path, done: Notebook) -> None:
@@ -428,7 +429,7 @@ def test_a_link_in_a_folder_is_not_followed(course: Path, lms: Path, tmp_path: P
     assert students(collected) == ["good"]
     bad = [row for row in collected.rows if row.status != "laid out"]
     assert len(bad) == 3
-    assert sum("links are not followed" in row.done[0] for row in bad) == 2
+    assert sum("links are not followed" in row.notes[0] for row in bad) == 2
 
 
 def test_a_locked_or_damaged_zip_is_told_of(course: Path, tmp_path: Path, done: Notebook) -> None:
@@ -437,10 +438,10 @@ def test_a_locked_or_damaged_zip_is_told_of(course: Path, tmp_path: Path, done: 
     locked = copy.copy(data)
     locked[at] |= 1
     (row,) = collect_zip(course, tmp_path, bytes(locked)).rows
-    assert row.done == ["it is locked with a password"]
+    assert row.notes == ["it is locked with a password"]
     data[80:120] = bytes(40)
     (row,) = collect_zip(course, tmp_path, bytes(data)).rows
-    assert row.done == ["this part of the zip is damaged"]
+    assert row.notes == ["this part of the zip is damaged"]
     with pytest.raises(CourseError, match="is no zip that can be read; download it again"):
         collect_zip(course, tmp_path, b"PK\x03\x04 cut short")
 
@@ -689,6 +690,18 @@ def test_two_functions_in_one_cell_get_a_cell_each(course: Path, lms: Path, done
     assert shared < ids.index("mix") < ids.index("check-mix")
 
 
+@pytest.mark.parametrize(
+    "beside", ["from course_lib.noise import mix", "for mix in (1, 2):\n    print(mix)", "mix = 0.3"]
+)
+def test_a_name_that_is_answered_elsewhere_does_not_share_the_cell(
+    course: Path, lms: Path, done: Notebook, beside: str
+) -> None:
+    cell(done, "blend")["source"] += f"\n{beside}"
+    notebook, what = one(course, lms, done)
+    assert (what, answers(notebook)) == ([], ALL)
+    assert graded_cells(notebook)["blend"].source.endswith(beside)
+
+
 def test_an_answer_in_a_text_cell_is_code_again(course: Path, lms: Path, done: Notebook) -> None:
     for kind in ("markdown", "raw"):
         shutil.rmtree(course / "submitted", ignore_errors=True)
@@ -743,7 +756,7 @@ def test_blanks_without_end_are_read_at_once(blank: str) -> None:
 
 
 def test_a_magic_deep_in_a_cell_is_no_python_and_keeps_its_place() -> None:
-    assert definitions("if True:\n\n    %time x\n\n    def f(): ...\n\n    f?\n") == {"f": "    def f(): ..."}
+    assert definitions("if True:\n\n    %time x\n\n    def f(): ...\n\n    f?\n")["f"].text == "    def f(): ..."
 
 
 def test_a_cell_that_the_sandbox_leaves_out_is_not_read_as_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -751,7 +764,7 @@ def test_a_cell_that_the_sandbox_leaves_out_is_not_read_as_python(monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr("ast.parse", lambda source: 1 / 0)
         found = definitions(long)
-    assert found["f"] == long
+    assert found["f"].text == long
 
 
 def test_a_name_inside_a_function_a_class_or_a_text_is_no_definition() -> None:
@@ -1046,7 +1059,7 @@ def test_the_report_says_what_was_done_to_whom(course: Path, lms: Path, done: No
 
 
 def test_a_spreadsheet_runs_nothing_that_a_student_wrote() -> None:
-    made = Collected([Row("=HYPERLINK(1).ipynb", "@ana", done=["+1", "-2"])]).as_csv().splitlines()[1]
+    made = Collected([Row("=HYPERLINK(1).ipynb", "@ana", notes=["+1", "-2"])]).as_csv().splitlines()[1]
     assert made == "'@ana,,,'=HYPERLINK(1).ipynb,'+1; -2"
 
 
@@ -1176,7 +1189,7 @@ def test_every_answer_of_the_checks_tests_is_a_cell_that_the_check_judges_as_the
 ) -> None:
     from course_lib import checks
 
-    found = answers_of(checkout / "tests")
+    found = answers_of(checkout / "tests/checks")
     assert min(len(answers.right) for answers in found.values()) >= 4
     assert min(len(answers.wrong) for answers in found.values()) >= 6
     for exercise, both in found.items():
@@ -1208,7 +1221,9 @@ def test_plain_nbgrader_takes_what_is_laid_out(checkout: Path, tmp_path: Path, m
     for notebook in (released, source):
         for part in notebook["cells"]:
             part["source"] = "".join(part["source"])
-    everyone = make_class(released, solutions_of(source), answers_of(checkout / "tests"), "01_noise", count=13, seed=0)
+    everyone = make_class(
+        released, solutions_of(source), answers_of(checkout / "tests/checks"), "01_noise", count=13, seed=0
+    )
     few = [everyone[4], everyone[8], everyone[12]]  # moved cells, a check twice, only the functions
     collect_zip(course, tmp_path, as_zip(few))
     config = Config(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())

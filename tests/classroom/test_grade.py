@@ -21,13 +21,13 @@ import pytest
 from course_lib import checks
 from course_lib.errors import CourseError
 from course_tools import cli
-from course_tools.classroom import feedback, report, sandbox, submission
+from course_tools.classroom import feedback, report, submission
 from course_tools.classroom import grade as grade_module
-from course_tools.classroom.feedback import Finding, as_written, harmless, shown
+from course_tools.classroom.feedback import ExerciseResult, as_written, feedback_notebook, harmless
 from course_tools.classroom.grade import UNSAFE, grade
 from course_tools.classroom.gradebook import Course
 from course_tools.classroom.sandbox import Limits, Sandbox
-from course_tools.classroom.submission import graded_cells, hidden_seeds
+from course_tools.classroom.submission import SubmittedCell, graded_cells, hidden_seeds
 from course_tools.notebooks.lesson import ANSWER
 from tests.support.classroom import LESSON, hand_in, make_course_directory, read
 from tests.support.hostile import RIGHT
@@ -103,15 +103,15 @@ def test_an_answer_is_shown_letter_for_letter():
     assert "".join(heard).strip() == text
 
 
-def cell(source: str, name: str = "", kind: str = "code") -> dict[str, str]:
-    return {"kind": kind, "source": source, "id": name}
+def cell(source: str, name: str = "", kind: str = "code") -> SubmittedCell:
+    return SubmittedCell(kind, source, name)
 
 
 def test_a_page_holds_the_submissions_code_and_the_verdicts_and_nothing_else_of_it(checkout):
     notebook = nbformat.read(checkout / f"notebooks/{LESSON}.ipynb", as_version=4)
-    findings = {"blend": Finding(False, "Not yet."), "psnr": Finding(True, "Passed.")}
+    findings = {"blend": ExerciseResult(False, "Not yet."), "psnr": ExerciseResult(True, "Passed.")}
     own = [cell(RIGHT, "blend"), cell("def psnr(a, b):\n    return 1"), cell("x = 1"), cell("<b>", kind="markdown")]
-    page, answers = shown(notebook, own, findings)
+    page, answers = feedback_notebook(notebook, own, findings)
     nbformat.validate(page)
     by_name = {one.metadata.get("nbgrader", {}).get("grade_id"): one for one in page.cells}
     assert by_name["blend"].source == RIGHT
@@ -126,14 +126,14 @@ def test_a_page_holds_the_submissions_code_and_the_verdicts_and_nothing_else_of_
 def test_a_page_stays_small_whatever_was_handed_in(checkout):
     notebook = nbformat.read(checkout / f"notebooks/{LESSON}.ipynb", as_version=4)
     own = [cell("x = 1\n" * 100_000, "blend"), *(cell(f"y = {n}") for n in range(10_000))]
-    page, _ = shown(notebook, own, {})
+    page, _ = feedback_notebook(notebook, own, {})
     assert len(nbformat.writes(page)) < len(nbformat.writes(notebook)) + 100_000
 
 
 def test_a_page_has_no_gap_that_the_highlighter_takes_minutes_for(checkout):
     notebook = nbformat.read(checkout / f"notebooks/{LESSON}.ipynb", as_version=4)
     gap = "\n \r\n\t\r\x0b" * 3000
-    page, _ = shown(notebook, [cell(f"{RIGHT}{gap}x = 1", "blend"), cell(f"y{gap}z\n\na")], {})
+    page, _ = feedback_notebook(notebook, [cell(f"{RIGHT}{gap}x = 1", "blend"), cell(f"y{gap}z\n\na")], {})
     (blend,) = [one.source for one in page.cells if graded(one) == "blend"]
     assert re.sub(r"\s+x = 1", "\nx = 1", blend) == f"{RIGHT}x = 1"
     for source in (blend, page.cells[-1].source):
@@ -148,12 +148,8 @@ def test_what_is_cut_says_so_and_a_picture_in_a_text_is_not_what_cuts_it(checkou
     assert "The rest is not shown" in as_written("x" * (feedback.LONGEST + 1))
     assert "The rest is not shown" not in as_written("x" * feedback.LONGEST)
     notebook = nbformat.read(checkout / f"notebooks/{LESSON}.ipynb", as_version=4)
-    page, _ = shown(notebook, [cell("x = 1\n" * 100_000)], {})
+    page, _ = feedback_notebook(notebook, [cell("x = 1\n" * 100_000)], {})
     assert page.cells[-1].source.endswith("# [The rest is not shown.]")
-
-
-def test_collect_reads_the_cells_that_the_sandbox_runs():
-    assert submission.LONGEST_READ == sandbox.LONGEST_CELL  # collect can't import it: it runs on Windows, too
 
 
 @pytest.mark.parametrize(
@@ -174,7 +170,7 @@ def test_collect_reads_the_cells_that_the_sandbox_runs():
 def test_what_is_no_notebook_has_no_code(content, tmp_path):
     path = tmp_path / "x.ipynb"
     path.write_bytes(content)
-    assert [one for one in submission.cells_of(path) if one["id"]] == []
+    assert [one for one in submission.cells_of(path) if one.grade_id] == []
 
 
 def test_a_file_of_more_parts_than_memory_can_hold_is_not_read(tmp_path, monkeypatch):
@@ -219,7 +215,7 @@ def test_the_picture_is_a_picture_even_if_nobody_failed(tmp_path):
     from PIL import Image
 
     for failed in (FAILED, []):
-        report.draw(ROWS, failed, tmp_path / "grades.png")
+        report.plot_summary(ROWS, failed, tmp_path / "grades.png")
         assert Image.open(tmp_path / "grades.png").size[0] > 900
     assert [path.name for path in tmp_path.iterdir()] == ["grades.png"]
 
@@ -247,7 +243,7 @@ def said() -> list[str]:
 @pytest.mark.slow
 def test_without_bubblewrap_nothing_is_run_and_no_sandbox_says_what_it_means(course, said, monkeypatch):
     hand_in(course, "ana", filled(read(course, "release"), solutions_of(read(course, "source"))))
-    monkeypatch.setattr(grade_module, "missing", lambda: "bubblewrap is missing; install it with: x.")
+    monkeypatch.setattr(grade_module, "unavailable_reason", lambda: "bubblewrap is missing; install it with: x.")
     with pytest.raises(CourseError, match="--no-sandbox would run them as you"):
         grade(course, say=said.append)
     assert said == []
@@ -490,7 +486,7 @@ def test_from_assign_to_feedback_and_grades_by_the_three_commands(checkout, tmp_
     course = tmp_path / "my class"
     assert cli.main(["assign", LESSON, "--to", str(course)]) == 0
     empty, right = read(course, "release"), solutions_of(read(course, "source"))
-    students = make_class(empty, right, answers_of(checkout / "tests"), LESSON, count=16, seed=3)
+    students = make_class(empty, right, answers_of(checkout / "tests/checks"), LESSON, count=16, seed=3)
     (tmp_path / "class.zip").write_bytes(as_zip(students))
     assert cli.main(["collect", str(tmp_path / "class.zip"), "--to", str(course)]) == 1  # one file is broken
     assert cli.main(["grade", str(course), "--jobs", "2"]) == 0
@@ -540,7 +536,7 @@ def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, 
             assert run.wait() == -signal.SIGKILL
             lines += run.stdout.readlines()
     lines += subprocess.run(command, capture_output=True, text=True, cwd=checkout, check=True).stdout.splitlines()
-    judged = [told[1] for line in lines if (told := re.match(r"\d+/\d+ (student \d+) ", line))]
+    judged = [line_of[1] for line in lines if (line_of := re.match(r"\d+/\d+ (student \d+) ", line))]
     assert len(judged) == len(set(judged)) >= 10, "killed between grading and saying so, a student has no line"
     rows = grade(calm, jobs=2, say=lambda line: None)
     assert {row["student"]: row["score"] for row in rows} == expected

@@ -35,7 +35,7 @@ LAST = "def to_screen(picture):\n    return ((picture + 1) * 127.5).round().clam
 
 
 def crossed(value: Any) -> Any:
-    return wire.value_of(wire.frame(value)[4:])
+    return wire.loads(wire.dumps(value)[4:])
 
 
 @pytest.mark.parametrize(
@@ -80,41 +80,41 @@ def test_numpys_texts_come_back_as_text():
 def test_what_is_no_data_comes_back_as_the_name_of_its_class():
     for value, name in ((object(), "object"), (len, "builtin_function_or_method"), (1j, "complex"), (b"x", "bytes")):
         assert type(crossed(value)).__name__ == name
-        assert isinstance(crossed(value), wire.Stranger)
+        assert isinstance(crossed(value), wire.Opaque)
 
 
-def told(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
 LIES: dict[str, bytes] = {
     "nothing": b"",
     "no JSON": b"\xff\xfe",
-    "a list": told([1]),
-    "two words": told({"list": [], "tuple": []}),
-    "an unknown word": told({"eval": "1"}),
-    "an array shorter than it says": told({"tensor": ["float32", [2, 2], "AAAA"]}),
-    "an array of objects": told({"array": ["object", [1], "AAAAAAAAAAA="]}),
-    "an array with a shape below zero": told({"tensor": ["float32", [-1], ""]}),
-    "an array of no end": told({"tensor": ["float32", [2**62, 0], ""]}),
-    "booleans that are none": told({"tensor": ["bool", [3], "BQUF"]}),
-    "a name with markup": told({"stranger": "<script>"}),
+    "a list": as_json([1]),
+    "two words": as_json({"list": [], "tuple": []}),
+    "an unknown word": as_json({"eval": "1"}),
+    "an array shorter than it says": as_json({"tensor": ["float32", [2, 2], "AAAA"]}),
+    "an array of objects": as_json({"array": ["object", [1], "AAAAAAAAAAA="]}),
+    "an array with a shape below zero": as_json({"tensor": ["float32", [-1], ""]}),
+    "an array of no end": as_json({"tensor": ["float32", [2**62, 0], ""]}),
+    "booleans that are none": as_json({"tensor": ["bool", [3], "BQUF"]}),
+    "a name with markup": as_json({"opaque": "<script>"}),
     "too deep": b'{"list":[' * 50_000,
     "too deep, and closed": b'{"list":[' * 5000 + b"]}" * 5000,
-    "too many": told({"list": [0] * 200_000}),
+    "too many": as_json({"list": [0] * 200_000}),
     "too many digits": b"9" * 100_000,
-    "a dict with lists for keys": told({"dict": [[[1], 2]]}),
-    "a dict of numbers that share one hash": told({"dict": [[number * (2**61 - 1), 0] for number in range(2000)]}),
-    "a set of numbers that share one hash": told({"set": [number * (2**61 - 1) for number in range(2000)]}),
-    "a dict of no pairs": told({"dict": [1]}),
-    "a set of lists": told({"set": [{"list": []}]}),
+    "a dict with lists for keys": as_json({"dict": [[[1], 2]]}),
+    "a dict of numbers that share one hash": as_json({"dict": [[number * (2**61 - 1), 0] for number in range(2000)]}),
+    "a set of numbers that share one hash": as_json({"set": [number * (2**61 - 1) for number in range(2000)]}),
+    "a dict of no pairs": as_json({"dict": [1]}),
+    "a set of lists": as_json({"set": [{"list": []}]}),
 }
 
 
 @pytest.mark.parametrize("body", LIES.values(), ids=LIES)
 def test_a_lie_is_no_data(body):
     with pytest.raises(wire.NotPlainError):
-        wire.value_of(body)
+        wire.loads(body)
 
 
 def test_many_words_and_some_numbers_may_be_keys():
@@ -125,7 +125,7 @@ def test_many_words_and_some_numbers_may_be_keys():
 
 
 def test_half_a_letter_becomes_one_that_can_be_written():
-    assert wire.value_of(b'"\\ud800"').encode("utf-8")
+    assert wire.loads(b'"\\ud800"').encode("utf-8")
 
 
 def test_errors_cross_as_a_name_and_a_short_text():
@@ -139,9 +139,11 @@ def test_errors_cross_as_a_name_and_a_short_text():
 # --- What belongs to an exercise --------------------------------------------------------------------------------------
 
 
-def prepared(monkeypatch: pytest.MonkeyPatch, *cells: str, name: str = "answer", homes: tuple[int, ...] = ()) -> Any:
+def load_function(
+    monkeypatch: pytest.MonkeyPatch, *cells: str, name: str = "answer", made_for: tuple[int, ...] = ()
+) -> Any:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the worker puts the notebook there
-    return worker.prepared(list(cells), name, list(homes))
+    return worker.load_function(list(cells), name, list(made_for))
 
 
 ANSWER = "def answer():\n    return helper() + 1"
@@ -197,39 +199,39 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("cells", NOTEBOOKS.values(), ids=NOTEBOOKS)
 def test_what_a_function_needs_is_run_and_nothing_else(cells, monkeypatch):
-    assert prepared(monkeypatch, *cells)() == 2
+    assert load_function(monkeypatch, *cells)() == 2
 
 
 def test_a_helper_is_as_it_was_where_the_exercise_stood(monkeypatch):
     cells = ("helper = lambda: 1", ANSWER, "helper = lambda: 5", "other = helper()")
-    assert prepared(monkeypatch, *cells)() == 2
+    assert load_function(monkeypatch, *cells)() == 2
 
 
 def test_of_several_functions_the_one_that_was_filled_in_counts(monkeypatch):
     stub = "def answer():\n    raise NotImplementedError('your code here')"
     right, wrong = "def answer():\n    return 2", "def answer():\n    return 3"
-    assert prepared(monkeypatch, right, stub, homes=(1,))() == 2
-    assert prepared(monkeypatch, right, wrong, homes=(0,))() == 2
-    assert prepared(monkeypatch, stub, wrong, right, homes=(0, 1, 2))() == 2
-    assert prepared(monkeypatch, wrong, right)() == 2
+    assert load_function(monkeypatch, right, stub, made_for=(1,))() == 2
+    assert load_function(monkeypatch, right, wrong, made_for=(0,))() == 2
+    assert load_function(monkeypatch, stub, wrong, right, made_for=(0, 1, 2))() == 2
+    assert load_function(monkeypatch, wrong, right)() == 2
     with pytest.raises(NotImplementedError):
-        prepared(monkeypatch, stub)()
+        load_function(monkeypatch, stub)()
 
 
 def test_a_stub_that_is_only_a_comment_was_filled_in(monkeypatch):
     mine = 'def answer():\n    # raise NotImplementedError("your code here")\n    return 2'
-    assert prepared(monkeypatch, mine, "def answer():\n    return 3", homes=(0,))() == 2
+    assert load_function(monkeypatch, mine, "def answer():\n    return 3", made_for=(0,))() == 2
     with pytest.raises(NotImplementedError):
-        prepared(monkeypatch, mine.replace("# ", ""))()
+        load_function(monkeypatch, mine.replace("# ", ""))()
 
 
 def test_what_is_not_there_or_does_not_parse_is_said(monkeypatch):
     with pytest.raises(NameError, match="answer"):
-        prepared(monkeypatch, "x = 1")
+        load_function(monkeypatch, "x = 1")
     with pytest.raises(SyntaxError):
-        prepared(monkeypatch, "def answer(:\n    pass")
+        load_function(monkeypatch, "def answer(:\n    pass")
     with pytest.raises(ZeroDivisionError):
-        prepared(monkeypatch, "answer = 1 / 0")
+        load_function(monkeypatch, "answer = 1 / 0")
 
 
 # --- The walls --------------------------------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ def test_what_is_not_there_or_does_not_parse_is_said(monkeypatch):
 def test_without_bubblewrap_a_sandbox_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     if sys.platform == "linux":
-        assert str(sandbox.missing()).endswith("install it with: sudo apt-get install bubblewrap.")
+        assert str(sandbox.unavailable_reason()).endswith("install it with: sudo apt-get install bubblewrap.")
     with pytest.raises(SandboxError, match="bubblewrap"):
         Sandbox().start()
 

@@ -658,10 +658,12 @@ MISTAKES = {
     "an HTML picture without words": ('<img alt="The dot again"', "<img", "<img src", "no description"),
     "an HTML picture further down": (
         "It takes",
-        "<p>\n# Look:\n# <img src='data:,'></p>\n#\n# It",
+        "<p>\n# Look:\n# <img src='../../images/dot.png'></p>\n#\n# It",
         "<img src='",
         "no descr",
     ),
+    "a picture in the text itself": ("(../../images/dot.png)", "(data:image/png;base64,iVBO)", "data:", "put it into"),
+    "a picture attached to its cell": ("(../../images/dot.png)", "(attachment:dot.png)", "attachment:", "put it into"),
     "a picture that is missing": (
         "(../../images/dot.png)",
         "(../../images/gone.png)",

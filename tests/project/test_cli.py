@@ -132,7 +132,7 @@ def test_an_interrupt_is_quiet(monkeypatch, capsys):
 
 def test_a_report_says_first_which_course_and_machine_it_is(monkeypatch, capsys):
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(True, "a thing")])
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Diagnosis(True, "a thing")])
     assert cli.main(["doctor", "--report"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith(f"course_lib {course_lib.__version__} on ")
@@ -148,7 +148,7 @@ def test_a_report_says_first_which_course_and_machine_it_is(monkeypatch, capsys)
 
 @pytest.mark.parametrize(("findings", "status"), [([True, True], 0), ([True, False], 1)])
 def test_the_doctor_prints_a_line_a_finding_and_fails_with_any_of_them(monkeypatch, capsys, findings, status):
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(ok, "a thing") for ok in findings])
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Diagnosis(ok, "a thing") for ok in findings])
     assert cli.main(["doctor"]) == status
     assert len(capsys.readouterr().out.splitlines()) == 2
 

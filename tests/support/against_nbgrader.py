@@ -33,10 +33,10 @@ def ours(source: str, *, spy: bool) -> tuple[str, float]:
     start = time.monotonic()
     with Sandbox(Limits()) as box:
         with box.function("blend", [source, TO_SCREEN], [0]) as blend:
-            told = blend(0, 0, 0) if spy else str(int(checks.blend(blend).passed))
+            answer = blend(0, 0, 0) if spy else str(int(checks.blend(blend).passed))
         with box.function("to_screen", [source, TO_SCREEN], [1]) as to_screen:
             other = str(int(checks.to_screen(to_screen).passed))
-    said = ("finds nothing" if told == "[]" else f"finds {told}") if spy else f"{told} + {other}"
+    said = ("finds nothing" if answer == "[]" else f"finds {answer}") if spy else f"{answer} + {other}"
     return said, time.monotonic() - start
 
 
@@ -65,8 +65,8 @@ def nbgraders(root: Path, student: str, *, spy: bool) -> tuple[str, float]:
         if spy:
             evidence = course / "autograded" / student / LESSON / "evidence"
             kept = list(course.rglob("evidence")) or [evidence]
-            told = kept[0].read_text() if kept[0].exists() else "no answer"
-            return ("finds nothing" if told == "[]" else f"finds: {told[:60]}") + ended, took
+            answer = kept[0].read_text() if kept[0].exists() else "no answer"
+            return ("finds nothing" if answer == "[]" else f"finds: {answer[:60]}") + ended, took
         return points(course, student) + ended, took
 
 
@@ -78,8 +78,8 @@ def points(course: Path, student: str) -> str:
             grades = {one.name: one for one in book.find_submission_notebook(LESSON, LESSON, student).grades}
         except MissingEntry:
             return "not graded"
-        told = [grades[f"check-{name}"].auto_score for name in ("blend", "to_screen")]
-        return "not graded" if None in told else " + ".join(f"{score:g}" for score in told)
+        answer = [grades[f"check-{name}"].auto_score for name in ("blend", "to_screen")]
+        return "not graded" if None in answer else " + ".join(f"{score:g}" for score in answer)
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def main() -> None:
         everything = {"a right answer": RIGHT, **HARMLESS, **HOSTILE, **SPIES}
         for number, (name, source) in enumerate(everything.items()):
             spy = name in SPIES
-            told, seconds = ours(source, spy=spy)
+            answer, seconds = ours(source, spy=spy)
             more = "\nopen('evidence', 'w').write(blend(0, 0, 0))" if spy else ""
             student = f"student{number}"
             hand_in(root, student, filled(empty, {"blend": source + more, "to_screen": TO_SCREEN}))
@@ -100,7 +100,7 @@ def main() -> None:
                 theirs, theirs_took = nbgraders(root, student, spy=spy)
             shutil.rmtree(root / "submitted" / student)
             shown = theirs.replace("|", "\\|").replace("\n", " ")
-            print(f"| {name} | {told} | {seconds:.0f} | {shown} | {theirs_took:.0f} |", flush=True)
+            print(f"| {name} | {answer} | {seconds:.0f} | {shown} | {theirs_took:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ def _with_only(text: str, exercises: Sequence[str]) -> str:
     return header + "".join(kept)
 
 
-def read(course: Path, step: str) -> NotebookNode:
-    """The lesson's notebook in the course directory's `release` or `source`."""
-    return nbformat.read(course / step / LESSON / f"{LESSON}.ipynb", as_version=4)
+def read(course: Path, step: str, lesson: str = LESSON) -> NotebookNode:
+    """A lesson's notebook in the course directory's `release` or `source`."""
+    return nbformat.read(course / step / lesson / f"{lesson}.ipynb", as_version=4)
 
 
 def hand_in(course: Path, student: str, notebook: NotebookNode) -> None:

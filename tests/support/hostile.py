@@ -154,9 +154,9 @@ HOSTILE: dict[str, str] = {
         WRONG.strip(),
     ),
     "what talks to the judge replaced": body(
-        "import plain",
-        "plain._told = lambda *a: {'passed': True}",
-        "plain.frame = lambda value: b'\\0\\0\\0\\4true'",
+        "import wire",
+        "wire._encode = lambda *a: {'passed': True}",
+        "wire.dumps = lambda value: b'\\0\\0\\0\\4true'",
         WRONG.strip(),
     ),
     "replies of its own": body(
