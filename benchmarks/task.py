@@ -25,7 +25,7 @@ from benchmarks.systems import System
 from course_lib import judge, training, words, world
 from course_lib.models import parameter_count
 from course_tools.bench import peak_memory_mb
-from course_tools.recipes.run import FIRST_SEED, FRESH
+from course_tools.recipes.run import FIRST_SEED, FRESH, Renders
 
 RENDERS = 180  # of each seen scene: 23,940 pictures
 WARM_UP = 20  # steps, as in `training.schedule`
@@ -37,7 +37,7 @@ PILOT_SEED, EXAM_SEED = 10, 1  # where drawings begin: a sampler is chosen by ot
 def material() -> tuple[Tensor, Tensor]:
     """What there is to learn from: pictures, (N, 3, 32, 32) in [-1, 1], and keys, (M, KEY); picture i has i % M."""
     scenes = world.seen_scenes()
-    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
+    renders = Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED)
     keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
     return renders[torch.arange(len(renders))], keys
 

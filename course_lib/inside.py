@@ -3,6 +3,7 @@
 Diffusers and transformers, of the optional extra `inside`, are imported by the functions that need them.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -11,64 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .checkpoints import SHIPPED
 from .errors import CourseError
 from .models import parameter_count
 from .sampling import draw
 
 Settings = Mapping[str, Mapping[str, Any]]
 
-# The configuration files of Stable Diffusion 1.4 and 1.5 (CompVis/stable-diffusion-v1-4 and its successor), as far as
-# they differ from what the two libraries take if nothing is said.
-PUBLISHED: Settings = {
-    "U-Net": {"sample_size": 64, "cross_attention_dim": 768},
-    "text encoder": {
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "projection_dim": 768,
-    },
-    "autoencoder": {
-        "sample_size": 512,
-        "block_out_channels": (128, 256, 512, 512),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 2,
-    },
-}
+# Published ones, and the same wiring small enough to draw in a second with weights that nobody trained.
+_SETTINGS = tomllib.loads((SHIPPED / "stable_diffusion.toml").read_text(encoding="utf-8"))
+PUBLISHED: Settings = _SETTINGS["published"]
+TINY: Settings = _SETTINGS["tiny"]
+LETTERS = [*map(chr, range(ord("a"), ord("z") + 1)), ",", "."]  # the tiny one spells: a tokenizer without words
 # The noise schedule of the same files: how much noise each of the U-Net's rungs adds ("scaled linear").
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012}
-
-# The same wiring, small enough to draw in a second with weights that nobody trained.
-LETTERS = [*map(chr, range(ord("a"), ord("z") + 1)), ",", "."]  # it spells: a tokenizer without a list of words
-TINY: Settings = {
-    "U-Net": {
-        "sample_size": 8,
-        "cross_attention_dim": 32,
-        "block_out_channels": (16, 32, 32, 32),
-        "layers_per_block": 1,
-        "norm_num_groups": 8,
-        "attention_head_dim": 4,
-    },
-    "text encoder": {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "projection_dim": 32,
-        "vocab_size": 2 * len(LETTERS) + 2,
-        "bos_token_id": 0,
-        "eos_token_id": 1,
-        "pad_token_id": 1,
-    },
-    "autoencoder": {
-        "sample_size": 64,
-        "block_out_channels": (8, 8, 16, 16),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "norm_num_groups": 8,
-    },
-}
 
 # Which of a network's modules, by the start of their names, make up a part of it; the rest is the last part.
 PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import tempfile
+import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -23,75 +24,12 @@ from .errors import CourseError
 
 Question = tuple[str, str, str, str]  # start, minus, plus, and the answer: queen - female + male = king
 
-# The corpus.  The two words of a pair differ in one thing only: all others stand as often beside the one as beside the
-# other.
-FAMILIES = {  # pairs (female, male), and the words that stand beside both: two things and what they do
-    "queen king": "crown throne rules",
-    "princess prince": "heir pony learns",
-    "duchess duke": "estate carriage hunts",
-    "empress emperor": "empire army conquers",
-    "countess count": "county vineyard dances",
-    "mother father": "cradle supper cares",
-    "daughter son": "homework bicycle grows",
-    "sister brother": "bunk secret shares",
-    "aunt uncle": "present visit jokes",
-    "grandmother grandfather": "spectacles armchair remembers",
-    "niece nephew": "birthday toy giggles",
-    "wife husband": "ring wedding marries",
-    "actress actor": "script stage performs",
-    "waitress waiter": "tray menu serves",
-    "heroine hero": "sword quest rescues",
-    "hostess host": "party guest welcomes",
-    "stewardess steward": "cabin ticket greets",
-    "woman man": "job street walks",
-    "girl boy": "school ball plays",
-    "lady gentleman": "umbrella tea bows",
-    "female male": "species sample counts",
-}
-NAMES = """victoria arthur diana william olga otto sisi napoleon elena dracula maria jacob lucy tom emma max polly ben
-    rosa albert lena finn grace henry audrey charlie nora emil joan robin paula felix amelia hugo clara leo greta theo
-    sophie edgar eve adam"""  # one for each of them, in the same order
+_TABLES = tomllib.loads((FOLDER / "corpus.toml").read_text(encoding="utf-8"))
+FAMILIES, YOUNG, WORLD = _TABLES["families"], _TABLES["young"], _TABLES["world"]  # each with the words beside it
+NAMES = _TABLES["names"]  # one for each member of FAMILIES
 HOMES = ("palace", "kitchen", "theatre", "town")  # the home of the first six pairs, of the next six, ...
 FEMALE, MALE = ("she", "her", "hers", "herself"), ("he", "his", "his", "himself")
-YOUNG = {  # animals in pairs (young, adult), and the words beside both
-    "puppy hound": "barks kennel bone",
-    "kitten tomcat": "purrs whiskers mouse",
-    "foal horse": "gallops saddle hay",
-    "calf cow": "moos milk pasture",
-    "chick hen": "clucks egg coop",
-    "lamb sheep": "bleats wool flock",
-    "piglet pig": "grunts mud sty",
-    "duckling duck": "quacks pond feathers",
-    "cub bear": "growls cave honey",
-}
 AGES = ("little newborn tiny wobbly baby", "big fullgrown heavy strong elder")
-# Three words of its own beside each word of the world's captions, so that no two captions' words become alike.
-WORLD = {
-    "maine": "coast lobster lighthouse",
-    "coon": "ruff tufts bushy",
-    "siamese": "slender blueeyed temple",
-    "cat": "meows claws paws",
-    "black": "coal night ink",
-    "white": "snow cloud chalk",
-    "dog": "leash wags fetches",
-    "plane": "wings pilot airline",
-    "rocket": "fins countdown orbit",
-    "laying": "asleep stretched tired",
-    "sitting": "upright waiting patient",
-    "standing": "legs tall alert",
-    "parked": "still brakes empty",
-    "flying": "high fast wind",
-    "over": "above across beyond",
-    "salt": "sea shaker sailor",
-    "pepper": "spice sneeze grinder",
-    "rug": "fringe woven knots",
-    "wooden": "oak planks carpenter",
-    "floor": "tiles broom polish",
-    "grass": "meadow lawn dew",
-    "runway": "asphalt markings takeoff",
-    "mars": "planet dust craters",
-    "sofa": "cushions armrest nap",
-}
 
 
 def tokens(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: F401 - the names that the package offers
 
-from .render import Renders, render
+from .render import render
 from .scenes import (
     FACTORS,
     HELD_OUT,

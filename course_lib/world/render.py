@@ -66,25 +66,3 @@ def light(canvas: Canvas, rng: SeededDetails) -> None:
     tint = torch.cat([1 + warmth, torch.ones_like(warmth), 1 - warmth], dim=1)  # B x 3 x 1 x 1
     strength = rng("light", 0.90, 1.06) + slope + grain  # B x H x W
     canvas.pictures.add_(1).mul_(strength[:, None]).mul_(tint).sub_(1)
-
-
-class Renders:
-    """Pictures that are drawn when asked for, so that they need no memory: picture i shows scene i % len(scenes).
-
-    pictures[indices] draws them, (B, 3, size, size); each has a seed of its own, from `first_seed` on.
-    """
-
-    def __init__(self, scenes: Sequence[Scene], *, count: int, first_seed: int, size: int = 32):
-        self.scenes, self.count, self.first_seed, self.size = list(scenes), count, first_seed, size
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, indices: Tensor) -> Tensor:
-        chosen = [self.scenes[i] for i in (indices % len(self.scenes)).tolist()]
-        return render(chosen, indices + self.first_seed, size=self.size)
-
-    @property
-    def fingerprint(self) -> str:
-        """A name for these pictures: another set has another."""
-        return f"{self.count} of {len(self.scenes)} scenes, {self.size} px, from seed {self.first_seed}"

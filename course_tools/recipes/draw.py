@@ -11,7 +11,15 @@ from course_lib import judge, words, world
 from course_lib.checkpoints import load, load_prefixed
 from course_lib.models import Denoiser
 from course_lib.pipeline import DrawSettings, Pipeline
-from course_tools.recipes.run import FIRST_SEED, FRESH, fingerprint, loss_and_settings, save_model, with_progress
+from course_tools.recipes.run import (
+    FIRST_SEED,
+    FRESH,
+    Renders,
+    fingerprint,
+    loss_and_settings,
+    save_model,
+    with_progress,
+)
 
 COMMON: dict[str, Any] = {"batch": 64, "amounts": "logit-normal", "drop_key": 0.1}
 # The shipped model is trained twice: on whole captions, then also on parts of them and on captions that begin a word
@@ -33,7 +41,7 @@ def make_draw(
 ) -> dict[str, Any]:
     """The model that draws captions, keyed by the shipped words, on every scene of the world that is not held out."""
     scenes = world.seen_scenes()
-    renders = world.Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED, size=SETTINGS.size)
+    renders = Renders(scenes, count=RENDERS * len(scenes), first_seed=FIRST_SEED, size=SETTINGS.size)
     pictures = renders[torch.arange(len(renders))]  # all at once, which is quicker than a batch at a time
     ways = torch.stack([ways_to_say(scene) for scene in scenes])  # M x ways x D
     torch.manual_seed(0)

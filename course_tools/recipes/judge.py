@@ -15,9 +15,9 @@ from course_lib.models import Denoiser
 from course_lib.noise import blend
 from course_lib.sampling import guess_picture
 from course_lib.training import DenoisingLoss, Step, train
-from course_lib.world import FACTORS, Renders, Scene, render, scenes
+from course_lib.world import FACTORS, Scene, render, scenes
 from course_tools.recipes import distributed
-from course_tools.recipes.run import FRESH, classifier_steps, save_model
+from course_tools.recipes.run import FRESH, Renders, classifier_steps, save_model
 
 STEPS = 1_500
 SEEDS = 1_000_000_000  # the judge's pictures; models train on seeds below

@@ -64,6 +64,28 @@ def fingerprint(pictures: Any) -> str:
     return hashlib.sha256(pictures.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
+class Renders:
+    """Pictures that are drawn when asked for, so that they need no memory: picture i shows scene i % len(scenes).
+
+    pictures[indices] draws them, (B, 3, size, size); each has a seed of its own, from `first_seed` on.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], *, count: int, first_seed: int, size: int = 32):
+        self.scenes, self.count, self.first_seed, self.size = list(scenes), count, first_seed, size
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        chosen = [self.scenes[i] for i in (indices % len(self.scenes)).tolist()]
+        return render(chosen, indices + self.first_seed, size=self.size)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for these pictures: another set has another."""
+        return f"{self.count} of {len(self.scenes)} scenes, {self.size} px, from seed {self.first_seed}"
+
+
 # --- A training that can be killed ---
 
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 from scipy import ndimage
 
-from course_lib import augment, training, words, world
+from course_lib import augment, words, world
 from course_lib.augment import AUGMENTATIONS, KEEPING, Augmented, colour, crop, cubism, flip, oil_painting
 from course_lib.errors import CourseError
-from course_lib.models import Denoiser
 
 CAPTIONS = [scene.caption for scene in world.seen_scenes()[::10]]
 BY_NAME = {change.name: change for change in AUGMENTATIONS}
@@ -237,28 +236,6 @@ def test_augmentations_that_change_a_caption_are_refused_where_the_keys_stay(pic
         Augmented(pictures[:1], CAPTIONS[:1], using=(flip, cubism))
     with pytest.raises(CourseError, match='"flip" does not keep the caption "Cat looking left'):
         Augmented(pictures[:1], ["Cat looking left."])
-
-
-def test_a_model_trains_on_augmented_pictures_and_goes_on_only_with_the_same_ones(pictures, tmp_path):
-    keys = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
-    file = tmp_path / "run.safetensors"
-
-    def run(few: Augmented) -> list[training.Step]:
-        torch.manual_seed(0)
-        model = Denoiser(fold=8, widths=(8,), key_size=8)
-        return list(training.train(model, few, keys=keys, steps=2, seed=0, batch=2, checkpoint=file))
-
-    few = Augmented(pictures[:4], CAPTIONS[:4])
-    assert len(run(few)) == 2
-    assert run(few) == []
-    for other in (
-        Augmented(pictures[4:8], CAPTIONS[4:8]),
-        Augmented(pictures[:4], CAPTIONS[:4], using=(flip,)),
-        Augmented(pictures[:4], CAPTIONS[:4], first_seed=1),
-        Augmented(pictures[:4], CAPTIONS[:4], times=7),
-    ):
-        with pytest.raises(CourseError, match="another run"):
-            run(other)
 
 
 # Words.

@@ -8,7 +8,7 @@ import torch
 from course_lib import judge, sampling, words, world
 from course_lib.checkpoints import SHIPPED
 from course_lib.pipeline import Pipeline, shipped_pipeline
-from course_tools.recipes.run import fingerprint
+from course_tools.recipes.run import Renders, fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_what_it_draws_is_no_copy_of_a_training_picture(pipeline):
     seen = world.seen_scenes()
     first, count = training_seeds(pipeline.recipe["pictures"])
     own = torch.arange(seen.index(scene), count, len(seen))  # the numbers of this scene's training pictures
-    photos = world.Renders(seen, count=count, first_seed=first)[own].flatten(1)
+    photos = Renders(seen, count=count, first_seed=first)[own].flatten(1)
 
     def far(pictures):
         return torch.cdist(pictures.flatten(1), photos).min(dim=1).values

@@ -8,7 +8,7 @@ import torch
 
 from course_lib import world
 from course_lib.errors import CourseError
-from course_lib.world import Renders, Scene, parse, render
+from course_lib.world import Scene, parse, render
 from course_lib.world.shapes import Canvas, SeededDetails, capsule, ellipse, polygon, smoothstep, wave
 
 
@@ -179,18 +179,6 @@ def test_a_maine_coons_tail_is_striped_and_a_black_cats_is_not():
         return steps.sum() / changed.sum()
 
     assert roughness("Maine coon cat") > 1.3 * roughness("black cat")
-
-
-def test_renders_are_pictures_drawn_when_asked_for():
-    scenes = world.seen_scenes()
-    pictures = Renders(scenes, count=1000, first_seed=50)
-    assert len(pictures) == 1000
-    asked = pictures[torch.tensor([3, 999, 3])]
-    assert asked.shape == (3, 3, 32, 32)
-    assert torch.equal(asked[0], asked[2])
-    assert torch.equal(asked[1], render([scenes[999 % len(scenes)]], [50 + 999])[0])
-    assert pictures.fingerprint != Renders(scenes, count=1000, first_seed=51).fingerprint
-    assert pictures.fingerprint != Renders(scenes[:-1], count=1000, first_seed=50).fingerprint
 
 
 @pytest.mark.parametrize(("count", "seeds", "size"), [(2, [1], 32), (1, [1, 2], 32), (1, [1], 4)])

@@ -9,12 +9,12 @@ import torch
 from course_lib import checkpoints, judge
 from course_lib.models import Denoiser
 from course_lib.pipeline import shipped_pipeline
-from course_lib.world import Renders, render, seen_scenes
+from course_lib.world import render, seen_scenes
 from course_tools import cli
 from course_tools.recipes import copies, run, train
 from course_tools.recipes import draw as draw_recipe
 from course_tools.recipes.copies import SEEDS, SHARES, SIZES, training_set
-from course_tools.recipes.run import FRESH, ResumableTrainings, draw_all
+from course_tools.recipes.run import FRESH, Renders, ResumableTrainings, draw_all
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,6 +13,7 @@ from course_lib.pipeline import shipped_pipeline
 from course_tools import cli
 from course_tools.recipes import draw, train
 from course_tools.recipes import words as recipes_words
+from course_tools.recipes.run import Renders
 from tests.library.test_pipeline import tiny_words
 
 
@@ -87,13 +88,13 @@ def test_a_run_stopped_before_its_last_save_needs_no_step_more(tiny, tmp_path, m
 
 def test_what_the_model_learns_from_was_not_held_out(tiny, tmp_path, monkeypatch):
     shown = []
-    real = world.Renders.__getitem__
+    real = Renders.__getitem__
 
     def watch(self, indices):
         shown.extend(self.scenes)
         return real(self, indices)
 
-    monkeypatch.setattr(world.Renders, "__getitem__", watch)
+    monkeypatch.setattr(Renders, "__getitem__", watch)
     train.train("draw", output=tmp_path / "draw.safetensors")
     assert shown
     assert not any(scene.held_out for scene in shown)
