@@ -1,16 +1,15 @@
 """Stored tensors, as safetensors with what made them inside; what the course ships lies in `shipped/`.  Lesson 2."""
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from .errors import CourseError
+from .files import atomic_write
 
 SHIPPED = Path(__file__).parent / "shipped"
 # What files stored by earlier versions call a denoiser's layers, its averaged weights, and a training's amounts.
@@ -19,23 +18,14 @@ RENAMED_AMOUNTS = {"even": "uniform", "bell": "logit-normal"}
 
 
 def save(tensors: dict[str, Tensor], path: Path | str, *, recipe: dict[str, Any]) -> None:
-    """Write tensors with `recipe` (what made them) inside.  Written beside, then renamed.
+    """Write tensors with `recipe` (what made them) inside, whole or not at all.
 
     Raises CourseError if it can't be written; what stood there before stays.
     """
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: value.contiguous() for name, value in tensors.items()}
-        save_file(tensors, part, metadata={"recipe": json.dumps(recipe)})
-        part.chmod(0o644)  # the library makes it for its owner alone, and a package could then be read by no one else
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())  # else a power cut after the rename could leave an empty file
-        os.replace(part, path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):  # it may be the folder that is none
-            part.unlink()
+        atomic_write(path, serialize(tensors, metadata={"recipe": json.dumps(recipe)}))
+    except OSError as error:
         raise CourseError(
             f"The checkpoint {path} could not be written ({error}); free some space or choose another folder."
         ) from error

@@ -15,7 +15,7 @@ from .checkpoints import SHIPPED
 from .errors import CourseError
 from .models import Denoiser, load_denoiser
 
-TOGETHER = 64  # pictures drawn at once; more would need more memory and gain no time
+BATCH = 64  # pictures drawn at once; more would need more memory and gain no time
 
 
 class HasCaption(Protocol):
@@ -91,8 +91,8 @@ class Pipeline:
         device = next(self.model.parameters()).device
         noise = starting_noise(count, self.settings.size, seed=seed).to(device)
         drawn = []
-        for first in tqdm(range(0, count, TOGETHER), desc="drawing", disable=count <= TOGETHER):
-            batch = slice(first, first + TOGETHER)
+        for first in tqdm(range(0, count, BATCH), desc="drawing", disable=count <= BATCH):
+            batch = slice(first, first + BATCH)
 
             def key_at(amount: float, batch: slice = batch) -> Tensor:
                 keys = key(amount) if callable(key) else key

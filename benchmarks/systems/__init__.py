@@ -31,7 +31,7 @@ TUNED = {  # size, pictures in a batch, highest learning rate: the best trials o
 DROP_KEY = 0.1  # so often a picture is shown without its key: what guidance needs
 KEY = words.shipped_words().centred.shape[1]
 FOLD = 2
-TOGETHER = 250  # pictures drawn at once
+BATCH = 250  # pictures drawn at once
 
 
 class System(ABC):
@@ -95,7 +95,7 @@ class Peer(System):
     def draw(self, scenes: Sequence[world.Scene], *, seed: int, **sampler: Any) -> Tensor:
         torch.manual_seed(seed)  # the peers' samplers draw from torch's own generator
         keys = words.caption_keys(words.shipped_words(), [scene.caption for scene in scenes])
-        drawn = torch.cat([self.sample(some, **sampler) for some in keys.split(TOGETHER)])
+        drawn = torch.cat([self.sample(some, **sampler) for some in keys.split(BATCH)])
         return F.pixel_shuffle(drawn, self.fold).clamp(-1, 1)
 
 

@@ -46,25 +46,28 @@ def drop_keys(ask: Ask, random: Generator) -> None:
 @exercise(idea="where do you start, and how far do you go towards, or past, the guess with the key?")
 def guided(ask: Ask, random: Generator) -> None:
     pictures, noise = photos_and_noise(random, count=4)
-    told, free = (0.9 * pictures + 0.2 * noise).split(2)
+    keyed, free = (0.9 * pictures + 0.2 * noise).split(2)
     free = -0.6 * free  # unlike enough for twice the way to leave [-1, 1]
     for guidance in (0.3, 2.0, 3.5, 0.0, 1.0):
-        way = told - free
+        way = keyed - free
         wanted = free + guidance * way
         within = free + min(1.0, guidance) * way
         mistakes: Mistakes = {
-            "The two guesses have swapped places: at guidance 1 it is the one with the key.": told - guidance * way,
-            "It starts from the guess with the key: at guidance 0 nothing of the key is left.": told + guidance * way,
+            "The two guesses have swapped places: at guidance 1 it is the one with the key.": keyed - guidance * way,
+            "It starts from the guess with the key: at guidance 0 nothing of the key is left.": keyed + guidance * way,
             "It goes away from the guess with the key.": free - guidance * way,
             "It stops at the guess with the key: more than 1 should go on past it.": within,
             "The result is clipped: here it may go beyond -1 and 1.": (wanted.clamp(-1, 1), within.clamp(-1, 1)),
-            "The guidance makes no difference.": ((told + free) / 2, told, free, way, told + free, 2 * told - free),
+            "The guidance makes no difference.": ((keyed + free) / 2, keyed, free, way, keyed + free, 2 * keyed - free),
             "This is the way from the one guess to the other: it is to be added to where you start.": guidance * way,
-            "The whole guess with the key is added, not its difference from the one without.": free + guidance * told,
-            "The guess without the key has no part in it.": guidance * told,
-            "The two shares have to add up to 1.": (guidance * told - free, guidance * told + abs(1 - guidance) * free),
+            "The whole guess with the key is added, not its difference from the one without.": free + guidance * keyed,
+            "The guess without the key has no part in it.": guidance * keyed,
+            "The two shares have to add up to 1.": (
+                guidance * keyed - free,
+                guidance * keyed + abs(1 - guidance) * free,
+            ),
         }
-        ask(told, free, guidance, expect=wanted, mistakes=mistakes)
+        ask(keyed, free, guidance, expect=wanted, mistakes=mistakes)
 
 
 @exercise(idea="a walk goes from amount 1 down to 0: on which side of the switch does it begin?")
@@ -220,12 +223,16 @@ def frechet_1d(ask: Ask, random: Generator) -> None:
         a = a - a.mean() + b.mean() + side * far
         given = ask.answer(a, b)
         got = numbers_of(given)
-        told = [distances(a.double(), b.double(), correction=correction) for correction in (1, 0)]
-        if got is not None and got.numel() == 1 and abs(got - told[1]["right"][0]) < abs(got - told[0]["right"][0]):
-            told.reverse()  # both ways to reckon a standard deviation are right
+        readings = [distances(a.double(), b.double(), correction=correction) for correction in (1, 0)]
+        if (
+            got is not None
+            and got.numel() == 1
+            and abs(got - readings[1]["right"][0]) < abs(got - readings[0]["right"][0])
+        ):
+            readings.reverse()  # both ways to reckon a standard deviation are right
 
-        def each(kind: str, told: list[dict[str, list[Tensor]]] = told) -> tuple[Tensor, ...]:
-            return tuple(result for one in told for result in one[kind])
+        def each(kind: str, readings: list[dict[str, list[Tensor]]] = readings) -> tuple[Tensor, ...]:
+            return tuple(result for one in readings for result in one[kind])
 
         mistakes: Mistakes = {
             "The difference of the means is not squared.": each("mean"),
@@ -240,7 +247,7 @@ def frechet_1d(ask: Ask, random: Generator) -> None:
             "This is the root of it: leave the squares.": each("root"),
             "Number is compared with number: it is the two sets' means and spreads that count.": each("pairs"),
         }
-        ask.compare(given, expect=told[0]["right"][0], mistakes=mistakes)
+        ask.compare(given, expect=readings[0]["right"][0], mistakes=mistakes)
 
 
 def distances(a: Tensor, b: Tensor, *, correction: int) -> dict[str, list[Tensor]]:

@@ -46,10 +46,10 @@ def mirror(ask: Ask, random: Generator) -> None:
         said = given[1]
         if not isinstance(said, list | tuple) or not all(isinstance(one, str) for one in said):
             raise NotYet("The captions should come back as a list of texts, one for each picture.")
-        told(list(said), captions)
+        check_captions(list(said), captions)
 
 
-def told(said: list[str], captions: Sequence[str]) -> None:
+def check_captions(said: list[str], captions: Sequence[str]) -> None:
     """Compare mirrored captions with what known mistakes make of them.  Raises NotYet."""
 
     def each(pattern: str, sides: Mapping[str, str]) -> list[str]:

@@ -229,7 +229,7 @@ def mean_distance(ask: Ask, random: Generator) -> None:
         wanted = pairs.mean()
         middle = features.double().mean(dim=0)
         steps = features.double().diff(dim=0)
-        told: Mistakes = {
+        expected_mistakes: Mistakes = {
             "A picture is compared with itself, too: these distances of 0 make no pair.": apart.mean(),
             "This is the sum: divide by the number of pairs.": (pairs.sum(), apart.sum()),
             "The number of pairs is not right: of N pictures there are N (N - 1) / 2.": (
@@ -268,7 +268,9 @@ def mean_distance(ask: Ask, random: Generator) -> None:
             "These are the distances: their mean was asked for.": (pairs, apart),
         }
         # With two pictures there is one pair, and some mistakes are none.
-        mistakes = {what: tuple(r for r in many(result) if not near(r, wanted)) for what, result in told.items()}
+        mistakes = {
+            what: tuple(r for r in many(result) if not near(r, wanted)) for what, result in expected_mistakes.items()
+        }
         ask(features, expect=wanted, mistakes=mistakes)
 
 
@@ -282,7 +284,7 @@ def count_left(ask: Ask, random: Generator) -> None:
         shares = weights / total
         entropy = -(shares * shares.clamp(min=1e-12).log()).sum()
         wanted = total**2 / squares
-        told: Mistakes = {
+        expected_mistakes: Mistakes = {
             "The sum is not squared: twice as heavy weights should give the same.": total / squares,
             "It is the wrong way round: this is large when few pictures count.": (squares / total**2, squares / total),
             "The sum of the squares was meant below, and the square of the sum above.": (
@@ -313,7 +315,9 @@ def count_left(ask: Ask, random: Generator) -> None:
                 shares,
             ),
         }
-        mistakes = {what: tuple(r for r in many(result) if not near(r, wanted)) for what, result in told.items()}
+        mistakes = {
+            what: tuple(r for r in many(result) if not near(r, wanted)) for what, result in expected_mistakes.items()
+        }
         ask(weights, expect=wanted, mistakes=mistakes)
 
 

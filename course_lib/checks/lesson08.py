@@ -46,7 +46,7 @@ def number_bits(ask: Ask, random: Generator) -> None:
     for count in (between, 2**power, 2**power + 1, 2**power - 1, 1, 2, 5):
         exact = math.log2(count)
         wanted = math.ceil(exact)
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "Bits come whole: a part of one is not to be had, so round up.": exact,
             "With so few bits there are not enough numbers: round up.": math.floor(exact),
             "To round to the nearest is not enough if it goes down.": round(exact),
@@ -69,7 +69,7 @@ def number_bits(ask: Ask, random: Generator) -> None:
                 math.ceil(math.log(count)),
             ),
         }
-        ask(count, expect=wanted, mistakes=without(told, wanted))
+        ask(count, expect=wanted, mistakes=without(mistakes, wanted))
 
 
 @exercise(idea="of all known pictures which one counts, and over what is the mean taken?")
@@ -84,7 +84,7 @@ def to_nearest(ask: Ask, random: Generator) -> None:
         distances = squares.mean(dim=(2, 3, 4)).sqrt()
         wanted = distances.amin(dim=1)
         absolute = (drawings[:, None] - known[None]).double().abs()
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "This is the farthest: the nearest was asked for.": distances.amax(dim=1),
             "This is the mean over all known pictures: only the nearest counts.": distances.mean(dim=1),
             "These are squared distances: the root is missing.": distances.square().amin(dim=1),
@@ -104,7 +104,7 @@ def to_nearest(ask: Ask, random: Generator) -> None:
             "The first known picture is not the nearest.": distances[:, 0],
             "Drawing i is compared with known picture i: compare it with all.": distances.diagonal(),
         }
-        ask(drawings, known, expect=wanted, mistakes=without(told, wanted))
+        ask(drawings, known, expect=wanted, mistakes=without(mistakes, wanted))
 
 
 @exercise(idea="which of the two distances is small for a copy, and what is it compared with?")
@@ -118,7 +118,7 @@ def is_copy(ask: Ask, random: Generator) -> None:
         )
         to_known = share * to_fresh * parts[which[torch.randperm(count, generator=random)]]
         wanted = to_known <= share * to_fresh
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "It is the wrong way round: these are the drawings that are no copies.": ~wanted,
             "A distance of exactly that share counts, too: at most.": to_known < share * to_fresh,
             "The share has no part in it: these only lie nearer to a training picture than to a fresh one.": (
@@ -141,7 +141,7 @@ def is_copy(ask: Ask, random: Generator) -> None:
             "These are the quotients: say whether they are at most the share.": to_known / to_fresh,
             "These are the numbers of the copies: say yes or no for each drawing.": wanted.nonzero()[:, 0],
         }
-        ask(to_known, to_fresh, share, expect=wanted, mistakes=without(told, wanted))
+        ask(to_known, to_fresh, share, expect=wanted, mistakes=without(mistakes, wanted))
 
 
 @exercise(idea="how many other pictures share the copies that are not of the repeated one?")
@@ -157,7 +157,7 @@ def times_as_often(ask: Ask, random: Generator) -> None:
         others = drawings - back - none
         kinds = len(set(copy_of.tolist()) - {repeated, -1})
         wanted = back / (others / (count - 1))
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "All others are taken together: divide by how many other pictures there are.": back / others,
             "The repeated picture is not one of the others: there is one fewer of them.": back / (others / count),
             "A drawing that copies none, -1, is no copy of another picture.": (
@@ -190,7 +190,7 @@ def times_as_often(ask: Ask, random: Generator) -> None:
             ),
             "This is how much more often: the times themselves were asked for.": wanted - 1,
         }
-        ask(copy_of.tolist(), repeated, count, expect=wanted, mistakes=without(told, wanted))
+        ask(copy_of.tolist(), repeated, count, expect=wanted, mistakes=without(mistakes, wanted))
 
 
 @exercise(idea="in a table of all distances, where are the pairs from the same noise, and which are the others?")
@@ -209,7 +209,7 @@ def pair_distances(ask: Ask, random: Generator) -> None:
         own = (first[:, None] - first[None]).double().square().mean(dim=(2, 3, 4)).sqrt()[~same].mean()
         following = distances[torch.arange(count), (torch.arange(count) + 1) % count].mean()
         sums = (first[:, None] - second[None]).double().square().sum(dim=(2, 3, 4)).sqrt()
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "The two are swapped: same noise first.": wanted.flip(0),
             "Pairs from the same noise are among the others, too: leave the diagonal out.": torch.stack(
                 [alike, distances.mean()]
@@ -235,10 +235,10 @@ def pair_distances(ask: Ask, random: Generator) -> None:
             "These are all distances: two means were asked for.": (distances, distances[same], distances[~same]),
             "This is one of the two: same noise, different noise.": (alike, unlike),
         }
-        ask(first, second, expect=wanted, mistakes=without(told, wanted))
+        ask(first, second, expect=wanted, mistakes=without(mistakes, wanted))
 
 
-def without(told: Mistakes, wanted: Any) -> dict[str, tuple[Any, ...]]:
+def without(mistakes: Mistakes, wanted: Any) -> dict[str, tuple[Any, ...]]:
     """The mistakes that are some here: what comes to the right answer by chance is none."""
     right = torch.as_tensor(wanted).double()
 
@@ -250,4 +250,4 @@ def without(told: Mistakes, wanted: Any) -> dict[str, tuple[Any, ...]]:
     def many(results: Any) -> tuple[Any, ...]:
         return results if isinstance(results, tuple) else (results,)
 
-    return {what: tuple(filter(wrong, many(results))) for what, results in told.items()}
+    return {what: tuple(filter(wrong, many(results))) for what, results in mistakes.items()}

@@ -16,7 +16,7 @@ def count_parameters(ask: Ask, random: Generator) -> None:
         sizes = [(layer["from"], layer["to"], layer.get("side", 1)) for layer in layers]
         wanted = sum(a * b * side**2 + b for a, b, side in sizes)
         last = sizes[-1]
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "The biases are missing: each number or channel that comes out has one.": sum(
                 a * b * side**2 for a, b, side in sizes
             ),
@@ -53,7 +53,7 @@ def count_parameters(ask: Ask, random: Generator) -> None:
             ],
             "These are bytes: the number of parameters was asked for.": (4 * wanted, 2 * wanted),
         }
-        ask(layers, expect=wanted, mistakes=unlike(told, wanted), within=1e-6)
+        ask(layers, expect=wanted, mistakes=unlike(mistakes, wanted), within=1e-6)
 
 
 def some_layer(kind: str, random: Generator) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def times_fewer(ask: Ask, random: Generator) -> None:
         wide = high + fold * int(torch.randint(1, 9, (), generator=random))
         picture, latent = high * wide * 3, high // fold * (wide // fold) * channels
         wanted = picture / latent
-        told: Mistakes = {
+        mistakes: Mistakes = {
             "A colour picture has three numbers at each pixel.": wanted / 3,
             "A latent has several numbers at each place: its channels.": wanted * channels,
             "Both sides of the picture shrink, not one.": (wanted / fold, wanted / fold / 3),
@@ -88,7 +88,7 @@ def times_fewer(ask: Ask, random: Generator) -> None:
             "This is one of the two numbers: divide the picture's by the latent's.": (picture, latent, high * wide),
             "This is how many fewer: how many times was asked for.": picture - latent,
         }
-        ask([high, wide], fold, channels, expect=wanted, mistakes=unlike(told, wanted), within=1e-4)
+        ask([high, wide], fold, channels, expect=wanted, mistakes=unlike(mistakes, wanted), within=1e-4)
 
 
 @exercise(
@@ -167,7 +167,7 @@ def ddim_step(ask: Ask, random: Generator) -> None:
         ask(noisy, guess, alpha, after, expect=part * clean + left * guess, mistakes=mistakes)
 
 
-def unlike(told: Mistakes, wanted: float) -> dict[str, tuple[Any, ...]]:
+def unlike(mistakes: Mistakes, wanted: float) -> dict[str, tuple[Any, ...]]:
     """The mistakes without those that come to the right answer here: then they are none."""
-    results = {what: result if isinstance(result, tuple) else (result,) for what, result in told.items()}
+    results = {what: result if isinstance(result, tuple) else (result,) for what, result in mistakes.items()}
     return {what: tuple(r for r in some if r != wanted) for what, some in results.items()}

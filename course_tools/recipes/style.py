@@ -26,7 +26,7 @@ JUDGE_SEEDS = 1_500_000_000
 
 
 @dataclass(frozen=True)
-class Work:
+class StyledScene:
     """A scene in a style, and how its caption says so."""
 
     scene: Scene
@@ -46,12 +46,12 @@ class Work:
         return (self.subject, self.style) in NEVER
 
 
-def works(scenes: Sequence[Scene]) -> list[Work]:
+def works(scenes: Sequence[Scene]) -> list[StyledScene]:
     """These scenes in every style."""
-    return [Work(scene, style) for scene in scenes for style in STYLES]
+    return [StyledScene(scene, style) for scene in scenes for style in STYLES]
 
 
-def paint(shown: Sequence[Work], seeds: Tensor) -> Tensor:
+def paint(shown: Sequence[StyledScene], seeds: Tensor) -> Tensor:
     """The pictures of these works, (B, 3, 32, 32)."""
     pictures = render([work.scene for work in shown], seeds)
     for style, change in STYLES.items():
@@ -85,7 +85,7 @@ def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> R
     figures: dict[str, Any] = {}
     shown: dict[str, Tensor] = {}
 
-    def judged(name: str, made: Tensor, those: Sequence[Work], kept: int) -> None:
+    def judged(name: str, made: Tensor, those: Sequence[StyledScene], kept: int) -> None:
         each = len(made) // len(those)
         figures[name] = [
             {"caption": work.caption} | critic.score(part, [work] * each, allow_reject=False)
@@ -101,21 +101,21 @@ def style(progress: Progress, *, steps: int = 1200, judge_steps: int = 400) -> R
     return figures | {"steps": steps, "louder": LOUDER, "captions": [work.caption for work in learned_from]}, shown
 
 
-def ways_to_say(work: Work, vectors: words.Words) -> Tensor:
+def ways_to_say(work: StyledScene, vectors: words.Words) -> Tensor:
     """Keys of a work, 8 x D: five whole captions, then parts of it: two without the subject, one of the style alone."""
     whole, subject = (words.caption_key(vectors, text) for text in (work.caption, work.subject))
     alone = whole - subject if work.style == "none" else style_key(work, vectors)
     return torch.stack([whole] * 5 + [whole - subject] * 2 + [alone])
 
 
-def style_key(work: Work, vectors: words.Words) -> Tensor:
+def style_key(work: StyledScene, vectors: words.Words) -> Tensor:
     """The part of a work's key that names its style, D numbers: at its offset, behind the scene's words."""
     if work.style == "none":
         return torch.zeros(vectors.vectors.shape[1])
     return words.caption_key(vectors, work.style, offset=1 + len(words.tokens(work.scene.caption)))
 
 
-def louder(pipeline: Pipeline, asked: Sequence[Work]) -> Callable[[float], Tensor]:
+def louder(pipeline: Pipeline, asked: Sequence[StyledScene]) -> Callable[[float], Tensor]:
     """The keys of works with the style said louder, as a key for each amount of noise."""
     plain, styles = pipeline.keys(asked), torch.stack([style_key(work, pipeline.words) for work in asked])
     return lambda amount: plain(amount) + LOUDER * styles

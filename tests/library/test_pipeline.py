@@ -59,7 +59,7 @@ def test_a_picture_is_the_same_however_many_are_drawn_with_it(tiny, monkeypatch)
     assert torch.equal(starting_noise(2, 16, seed=3), starting_noise(9, 16, seed=3)[:2])
     five = tiny.draw(CAPTION, 5)
     assert torch.allclose(tiny.draw(CAPTION, 1), five[:1], atol=1e-5)
-    monkeypatch.setattr(pipeline, "TOGETHER", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
     assert torch.allclose(tiny.draw(CAPTION, 5), five, atol=1e-5)
 
 

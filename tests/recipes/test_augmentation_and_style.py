@@ -13,7 +13,7 @@ from course_lib.world import seen_scenes
 from course_tools.recipes import augmentation, style
 from course_tools.recipes import train as command
 from course_tools.recipes.run import LIBRARY, ResumableTrainings
-from course_tools.recipes.style import NEVER, STYLES, Work, paint, works
+from course_tools.recipes.style import NEVER, STYLES, StyledScene, paint, works
 
 
 def silent(steps, what, count):
@@ -83,7 +83,7 @@ def test_the_nearest_picture_of_a_known_one_is_itself():
 
 
 def test_pictures_are_painted_in_the_style_that_their_caption_names():
-    shown = [Work(LIBRARY[0], style) for style in STYLES]
+    shown = [StyledScene(LIBRARY[0], style) for style in STYLES]
     plain, cubist, oily = paint(shown, torch.tensor([7, 7, 7]))
     assert [work.caption for work in shown] == [
         "Maine coon cat laying on grass.",
@@ -140,7 +140,7 @@ def test_a_work_is_told_whole_and_in_parts_and_louder_is_more_of_its_style_alone
     vectors = words.joined(
         words.shipped_words(), words.train_words(words.corpus(sentences=400) + augment.style_sentences(count=300))
     )
-    work, plain = Work(LIBRARY[2], "Oil painting"), Work(LIBRARY[2], "none")
+    work, plain = StyledScene(LIBRARY[2], "Oil painting"), StyledScene(LIBRARY[2], "none")
     whole, *_, without, alone = style.ways_to_say(work, vectors)
     assert torch.equal(whole, words.caption_key(vectors, "Black cat sitting on grass. Oil painting."))
     assert torch.allclose(without, whole - words.caption_key(vectors, "black cat"))
