@@ -419,9 +419,11 @@ def _bwrap_options(limits: Limits, stub: int) -> list[str]:
         options += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         options += ["--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    # First of all, since the course's own environment may lie below /tmp: what is bound there comes on top.
+    options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp", "--chdir", "/tmp"]
     seen = [*_libraries(), _python(), *map(str, _packages())]
     parents = {str(parent) for path in [*seen, "/course/x", "/worker/x"] for parent in Path(path).parents}
-    for path in sorted(parents - {"/"}):  # else bubblewrap makes them for the superuser alone
+    for path in sorted(parents - {"/", "/tmp"}):  # else bubblewrap makes them for the superuser alone
         options += ["--perms", "0755", "--dir", path]
     for path in seen:
         options += ["--ro-bind-try", path, path]
@@ -437,7 +439,6 @@ def _bwrap_options(limits: Limits, stub: int) -> list[str]:
         options += ["--ro-bind", str(module.__file__), f"/worker/{Path(str(module.__file__)).name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
-    options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp", "--chdir", "/tmp"]
     return [*options, "--remount-ro", "/"]
 
 

@@ -6,10 +6,12 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -419,6 +421,21 @@ def test_an_ordinary_user_has_the_same_walls(checkout):
         env={**os.environ, "SECRET": "of the instructor"},
     )
     assert done.stdout.splitlines() == [f"{name} []" for name in SPIES], done.stderr
+
+
+@pytest.mark.sandbox
+def test_packages_that_lie_below_tmp_are_there_inside_and_nothing_else_of_tmp_is(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        packages = Path(folder, "site")
+        packages.mkdir()
+        (packages / "lying_here.py").write_text("NUMBER = 2\n")
+        Path(folder, "secret.txt").write_text("of the instructor")
+        real = sandbox._packages()
+        monkeypatch.setattr(sandbox, "_packages", lambda: [*real, packages])
+        answered = f"[lying_here.NUMBER, os.path.exists('{folder}/secret.txt')]"
+        cell = f"import os, lying_here\ndef answer():\n    return {answered}"
+        with Sandbox(Limits(wall_seconds=30)) as box, box.function("answer", [cell]) as answer:
+            assert answer() == [2, False]
 
 
 def test_the_rules_for_the_kernel_are_whole_and_jump_nowhere_else(monkeypatch):
