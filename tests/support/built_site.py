@@ -11,7 +11,7 @@ from filelock import FileLock
 
 # What the site is made of, and what in it is not: of the shipped weights the pages tell nothing.
 FOLDERS = ("docs", "images", "notebooks", "course_lib", "course_tools")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "lessons", "shipped")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "lessons", "*.safetensors")
 
 
 def copied(checkout: Path, to: Path, repository: str = "") -> Path:
