@@ -21,6 +21,7 @@ from torch import Tensor
 from . import checkpoints, world
 from .checkpoints import SHIPPED as FOLDER
 from .errors import CourseError
+from .threads import one_thread
 
 Question = tuple[str, str, str, str]  # start, minus, plus, and the answer: queen - female + male = king
 
@@ -192,14 +193,15 @@ def skip_gram(sentences: Sequence[Sequence[str]], *, seed: int = 0, size: int = 
     chance = torch.tensor([float(count) for _, count in counts]) ** 0.75
     vectors = (torch.rand(len(rows), size, generator=draw) - 0.5) / size
     contexts = torch.zeros_like(vectors)
-    for epoch in range(epochs):
-        pairs = neighbours(text, number, draw)
-        for start in range(0, len(pairs), BATCH):
-            word, neighbour = pairs[start : start + BATCH].T
-            drawn = chance.multinomial(NEGATIVES * len(word), replacement=True, generator=draw)
-            others = torch.cat([neighbour[:, None], drawn.view(-1, NEGATIVES)], dim=1)
-            done = (epoch + start / len(pairs)) / epochs
-            pull_and_push(vectors, contexts, word, others, rate=0.025 * (1 - done))
+    with one_thread():  # the steps are many and small: two threads would wait for each other at each of them
+        for epoch in range(epochs):
+            pairs = neighbours(text, number, draw)
+            for start in range(0, len(pairs), BATCH):
+                word, neighbour = pairs[start : start + BATCH].T
+                drawn = chance.multinomial(NEGATIVES * len(word), replacement=True, generator=draw)
+                others = torch.cat([neighbour[:, None], drawn.view(-1, NEGATIVES)], dim=1)
+                done = (epoch + start / len(pairs)) / epochs
+                pull_and_push(vectors, contexts, word, others, rate=0.025 * (1 - done))
     return Words(list(rows), vectors)
 
 
