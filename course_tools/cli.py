@@ -14,7 +14,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the result is the process's exit status, and a `CourseError` is one line on stderr."""
     parser = argparse.ArgumentParser(prog="course", description='The course "What Are AI Art Models?"')
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = commands.add_parser
+    _add_commands(commands.add_parser)
+    _add_class_commands(commands.add_parser)
+    options, extra = parser.parse_known_args(arguments)
+    options.extra = extra
+    if extra and options.run is not _lab:
+        parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except CourseError as error:
+        print(f"course: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("course: interrupted", file=sys.stderr)
+        return 130
+
+
+def _add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """What readers and authors type, each command with its options."""
     lab = add("lab", help="open the lessons in JupyterLab", epilog="Any other argument goes to JupyterLab as it is.")
     lab.set_defaults(run=_lab)
     run = add("run", help="execute the solved lessons and store them, their pictures and their times")
@@ -48,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("names", nargs="*", metavar="NAME", help="say renderer, training or drawing; all if none")
     bench.add_argument("-o", "--output", type=Path, help="write the results to this file, as JSON")
     bench.set_defaults(run=_bench)
+
+
+def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """What instructors type."""
     assign = add("assign", help="make lessons assignments of a class, in an nbgrader course directory")
     assign.add_argument("lessons", nargs="+", metavar="LESSON", help='a name or number, say "01_noise" or "1"')
     assign.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
@@ -71,20 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler whose workers judge instead"
     )
     grade.set_defaults(run=_grade)
-
-    options, extra = parser.parse_known_args(arguments)
-    options.extra = extra
-    if extra and options.run is not _lab:
-        parser.error(f"unrecognized arguments: {' '.join(extra)}")
-    command: Callable[[argparse.Namespace], int] = options.run
-    try:
-        return command(options)
-    except CourseError as error:
-        print(f"course: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("course: interrupted", file=sys.stderr)
-        return 130
 
 
 def _lab(options: argparse.Namespace) -> int:
