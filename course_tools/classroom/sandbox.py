@@ -24,6 +24,7 @@ from typing import Any
 
 import course_lib
 from course_lib.errors import CourseError
+from course_tools import scopes
 from course_tools.classroom import definitions, wire, worker
 from course_tools.classroom.seccomp import seccomp_filter
 
@@ -34,7 +35,7 @@ FIRST_USER = 1_900_000_000  # of users that nobody is: each judge that is the su
 NOBODY = 65534
 MOST_CODE = 1_000_000  # letters of a submission that are sent in
 _HERE = Path(__file__).parent
-_INSIDE = (worker, wire, definitions)  # the modules that the process inside consists of
+_INSIDE = (worker, wire, definitions, scopes)  # the modules that the process inside consists of
 _NO_CHECKS = "def __getattr__(name):\n    return lambda *arguments, **settings: None\n"
 
 

@@ -1,9 +1,9 @@
 """The process inside the sandbox: it runs what belongs to one exercise, and calls the submission's function.
 
-Started by `sandbox.py`, with nothing of the course but the library, and `wire.py` and `definitions.py` beside it.  For
-each exercise it makes a child, which reads questions and writes answers; prints go nowhere.  A submission may do what
-it likes with the child and with this process: the judge outside believes nothing but plain data, and restarts what
-died.
+Started by `sandbox.py`, with nothing of the course but the library, and `wire.py`, `definitions.py` and `scopes.py`
+beside it.  For each exercise it makes a child, which reads questions and writes answers; prints go nowhere.  A
+submission may do what it likes with the child and with this process: the judge outside believes nothing but plain data,
+and restarts what died.
 """
 
 import __future__
@@ -28,7 +28,9 @@ from typing import Any
 if __name__ == "__main__":  # inside the sandbox there is no package
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import definitions
+    import scopes
 else:
+    from course_tools import scopes
     from course_tools.classroom import definitions
 
 
@@ -241,8 +243,8 @@ def future_flags(statements: Sequence[Statement]) -> int:
 
 def uses(node: ast.stmt) -> tuple[set[str], set[str], set[str], set[str]]:
     """The names a statement binds, changes, calls methods of, and reads in the notebook's own namespace."""
-    table = symtable.symtable(ast.unparse(node), "cell", "exec")
-    binds = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+    table = scopes.symbol_table(node)
+    binds = scopes.bound_names(table)
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         binds.add("*")
     changes = {node.target.id} if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) else set()

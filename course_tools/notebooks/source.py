@@ -25,6 +25,7 @@ from course_tools.notebooks.lesson import (
     nbgrader_metadata,
     reference_to,
 )
+from course_tools.scopes import bound_names, symbol_table
 
 _FIGURES = {"show", "chart", "scatter", "areas", "animate", "table"}
 PLACEHOLDER = re.compile(r"\{\{([\w -]*)\}\}")
@@ -446,12 +447,12 @@ def _uses(statements: Iterable[ast.stmt], name: str) -> tuple[list[int], bool]:
     """The lines that use the global `name` before a statement binds it anew, and whether one does."""
     lines: list[int] = []
     for statement in statements:
-        # symtable knows scopes: a parameter or a local variable of that name is another thing.
-        scope = symtable.symtable(ast.unparse(statement), "lesson", "exec")
+        # The table knows scopes: a parameter or a local variable of that name is another thing.
+        scope = symbol_table(statement)
         if _reads_global(scope, name, is_module=True):
             reads = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id == name)
             lines.append(min((node.lineno for node in reads), default=statement.lineno))
-        if name in scope.get_identifiers() and (scope.lookup(name).is_assigned() or scope.lookup(name).is_imported()):
+        if name in bound_names(scope):
             return lines, True
     return lines, False
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from nbformat import NotebookNode, v4
 
+from course_tools.scopes import bound_names, symbol_table
+
 # The functions that make the widgets of each lesson that has some.
 WIDGETS = {
     "01_noise.ipynb": ("slider",),
@@ -52,8 +54,8 @@ def _names(tree: ast.Module) -> tuple[set[str], set[str]]:
     reads: set[str] = set()
     binds: set[str] = set()
     for statement in tree.body:
-        scope = symtable.symtable(ast.unparse(statement), "cell", "exec")
-        here = {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        scope = symbol_table(statement)
+        here = bound_names(scope)
         known = binds | here if isinstance(statement, BINDS_FIRST) else binds
         reads |= _read_in(scope) - known
         if isinstance(statement, ast.AugAssign):
