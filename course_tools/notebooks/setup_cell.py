@@ -21,7 +21,7 @@ def install_course(release):
                          "makes beside this notebook (in Colab: into the Files pane) and run this cell again.")
     for package in importlib.metadata.distributions():
         with contextlib.suppress(Exception):  # a broken installation has no name or version that could be kept
-            pin = Requirement(f"{package.metadata['Name']}=={package.version}")
+            pin = Requirement(f"{package.metadata.get('Name')}=={package.version}")
             pins.setdefault(pin.name.lower(), str(pin))
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "here.txt").write_text("\\n".join(pins.values()))

@@ -279,8 +279,10 @@ SPIES: dict[str, str] = {
         "    except OSError: continue",
         "return str(opened)",
     ),
-    "other processes": body(
-        "import os", "return str([name for name in os.listdir('/proc') if name.isdigit() and int(name) > 10])"
+    "other processes": body(  # but for its own, the one that made it, and the sandbox's first
+        "import os",
+        "own = {'1', str(os.getpid()), str(os.getppid())}",
+        "return str([name for name in os.listdir('/proc') if name.isdigit() and name not in own])",
     ),
     "new walls of its own": body(
         "import ctypes, os",
