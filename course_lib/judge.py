@@ -153,6 +153,29 @@ def frechet_distance(features: Tensor, other_features: Tensor) -> float:
     return max(0.0, float(means + root.square().sum() + other_root.square().sum() - 2 * cross))
 
 
+def in_manifold(features: Tensor, known: Tensor, *, count: int = 3) -> Tensor:
+    """Which rows lie within the manifold of the known ones: (N,) booleans.
+
+    features: (N, D), known: (M, D).  The manifold is a ball round each known row, as large as its `count`-th nearest
+    other known row is far.  The share of drawn pictures in the manifold of real ones is their precision (could each be
+    real?), the share of real ones in that of the drawn their recall (is all there?): Kynkäänniemi et al. 2019,
+    arXiv:1904.06991, who take `count` 3 and as many of each kind.
+    Raises CourseError if widths differ, or there are not more known rows than `count`.
+    """
+    if features.ndim != 2 or known.ndim != 2 or features.shape[1] != known.shape[1]:
+        shapes = f"{tuple(features.shape)} and {tuple(known.shape)}"
+        raise CourseError(f"A manifold and what may lie in it need as many features each, not {shapes}.")
+    if not 1 <= count < len(known):
+        raise CourseError(f"A ball reaches to its {count}. neighbour, so more than {count} known rows are needed.")
+    features, known = features.detach().double(), known.detach().double()
+    exact = "donot_use_mm_for_euclid_dist"  # products of matrices would lose the distance of near rows
+    radii = torch.cat(
+        [torch.cdist(part, known, compute_mode=exact).kthvalue(count + 1).values for part in known.split(BATCH)]
+    )  # the first of the nearest is the row itself
+    parts = [(torch.cdist(part, known, compute_mode=exact) <= radii).any(dim=1) for part in features.split(BATCH)]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.bool)
+
+
 def spread(features: Tensor) -> Tensor:
     """A matrix R with R'R the covariance of the features, (N, D), and no more than D rows."""
     from_mean = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5

@@ -153,6 +153,54 @@ def random_features(rows: int, columns: int, *, seed: int) -> torch.Tensor:
     return torch.randn(rows, columns, generator=random, dtype=torch.double) @ mix + seed
 
 
+def test_a_manifold_is_a_ball_round_each_known_row_worked_by_hand():
+    known = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    # With one neighbour the radii are 1, 1, 2 and 4: the balls are [-1, 1], [0, 2], [1, 5] and [3, 11].
+    asked = torch.tensor([[-1.01], [-1.0], [0.5], [5.0], [2.5], [11.0], [11.01]])
+    assert judge.in_manifold(asked, known, count=1).tolist() == [False, True, True, True, True, True, False]
+    # With two they are 3, 2, 3 and 6.
+    assert judge.in_manifold(torch.tensor([[-3.0], [-3.01], [13.0]]), known, count=2).tolist() == [True, False, True]
+
+
+def test_a_manifold_holds_its_own_rows_and_most_of_its_own_kind_and_none_far_away():
+    generator = torch.Generator().manual_seed(0)
+    known, fresh = (torch.randn(600, 8, generator=generator) for _ in range(2))
+    assert judge.in_manifold(known, known).all()
+    assert 0.6 < judge.in_manifold(fresh, known).float().mean() < 0.95
+    assert not judge.in_manifold(fresh + 20, known).any()
+    # Half of what is drawn lies far off: so does half of the precision; the other half covers the real ones.
+    drawn = torch.cat([fresh[:300], fresh[300:] + 20])
+    whole = judge.in_manifold(fresh, known).float().mean()
+    assert judge.in_manifold(drawn, known).float().mean() == pytest.approx(float(whole) / 2, abs=0.05)
+    # Drawings that are all alike are precise, and cover next to nothing.
+    alike = known[:1] + 0.01 * fresh
+    assert judge.in_manifold(alike, known).float().mean() > 0.95
+    assert judge.in_manifold(known, alike).float().mean() < 0.05
+
+
+def test_a_manifold_agrees_with_plain_loops():
+    generator = torch.Generator().manual_seed(1)
+    known, asked = torch.randn(40, 3, generator=generator).numpy(), torch.randn(30, 3, generator=generator).numpy()
+    radii = [sorted(np.linalg.norm(known - row, axis=1))[3] for row in known]
+    by_loops = [any(np.linalg.norm(row - known[j]) <= radii[j] for j in range(len(known))) for row in asked]
+    assert judge.in_manifold(torch.from_numpy(asked), torch.from_numpy(known)).tolist() == by_loops
+    assert 0 < sum(by_loops) < len(by_loops)
+
+
+@pytest.mark.parametrize(
+    ("features", "known", "count", "sentence"),
+    [
+        (torch.zeros(2, 3), torch.zeros(9, 4), 3, "need as many features each"),
+        (torch.zeros(2), torch.zeros(9), 3, "need as many features each"),
+        (torch.zeros(2, 3), torch.zeros(3, 3), 3, "more than 3 known rows are needed"),
+        (torch.zeros(2, 3), torch.zeros(3, 3), 0, "more than 0 known rows are needed"),
+    ],
+)
+def test_no_manifold_gives_one_sentence(features, known, count, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        judge.in_manifold(features, known, count=count)
+
+
 def frechet_by_sqrtm(features: torch.Tensor, others: torch.Tensor) -> float:
     """As the FID's first code reckons it."""
     from scipy.linalg import sqrtm
