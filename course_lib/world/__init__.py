@@ -2,7 +2,7 @@
 
 # ruff: noqa: F401 - the names that the package offers
 
-from .render import render
+from .render import DETAILS, random_details, render, render_parts
 from .scenes import (
     FACTORS,
     HELD_OUT,
@@ -17,3 +17,5 @@ from .scenes import (
     seen_scenes,
     small_library,
 )
+from .shapes import GivenDetails
+from .subjects import PARTS

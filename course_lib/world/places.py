@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from .shapes import Canvas, SeededDetails, box, colour, ellipse, polygon, smoothstep, wave
+from .shapes import Canvas, Details, box, colour, ellipse, polygon, smoothstep, wave
 
 SNOW, INK = colour(246, 244, 240), colour(38, 36, 44)
 SOFAS = {
@@ -12,7 +12,7 @@ SOFAS = {
 }
 
 
-def paint_place(place: str, canvas: Canvas, rng: SeededDetails) -> Tensor:
+def paint_place(place: str, canvas: Canvas, rng: Details) -> Tensor:
     """Paint a place over the whole canvas; returns the height of the ground where a subject stands, (B, 1, 1)."""
     if place.endswith("sofa"):
         room(canvas, rng, floor=colour(196, 164, 128))
@@ -33,11 +33,11 @@ def paint_place(place: str, canvas: Canvas, rng: SeededDetails) -> Tensor:
     return rng("ground", 0.60, 0.72)
 
 
-def horizon(rng: SeededDetails) -> Tensor:
+def horizon(rng: Details) -> Tensor:
     return rng("horizon", -0.04, 0.10)
 
 
-def room(canvas: Canvas, rng: SeededDetails, *, floor: Tensor) -> None:
+def room(canvas: Canvas, rng: Details, *, floor: Tensor) -> None:
     """A wall, a skirting board, and a floor."""
     edge = horizon(rng)
     warm = rng("wall")[:, None]
@@ -47,7 +47,7 @@ def room(canvas: Canvas, rng: SeededDetails, *, floor: Tensor) -> None:
     canvas.paint((edge - canvas.y).expand(-1, -1, 1), floor)
 
 
-def planks(canvas: Canvas, rng: SeededDetails) -> None:
+def planks(canvas: Canvas, rng: Details) -> None:
     """A wooden floor that runs away from us: boards of several browns, and the gaps between them."""
     room(canvas, rng, floor=colour(184, 128, 78))
     edge = horizon(rng)
@@ -63,7 +63,7 @@ def planks(canvas: Canvas, rng: SeededDetails) -> None:
     canvas.blend(below * (1 - gap / (0.02 + canvas.pixel * 0.7)).clamp(0, 1) * 0.75, colour(84, 48, 28))
 
 
-def rug(canvas: Canvas, rng: SeededDetails) -> None:
+def rug(canvas: Canvas, rng: Details) -> None:
     """A salt and pepper rug with a fringe, on a plain floor."""
     room(canvas, rng, floor=colour(206, 178, 142))
     edge = horizon(rng)
@@ -84,7 +84,7 @@ def trapezium(side: Tensor, canvas: Canvas, far: Tensor) -> Tensor:
     return (-side).maximum(far - canvas.y).maximum(canvas.y - 0.97)
 
 
-def meadow(canvas: Canvas, rng: SeededDetails) -> None:
+def meadow(canvas: Canvas, rng: Details) -> None:
     """Grass with its blades under a blue sky with a cloud."""
     edge = horizon(rng)
     sky(canvas, edge, colour(108, 178, 238), colour(206, 232, 250))
@@ -105,14 +105,14 @@ def sky(canvas: Canvas, edge: Tensor, top: Tensor, low: Tensor) -> None:
     canvas.pictures[:] = top + (low - top) * share
 
 
-def cloud(canvas: Canvas, rng: SeededDetails, name: str, height: float) -> None:
+def cloud(canvas: Canvas, rng: Details, name: str, height: float) -> None:
     x = canvas.x - rng(f"{name} across", -0.7, 0.7)
     y = canvas.y - height - rng(f"{name} up", -0.08, 0.12)
     puffs = ellipse(x, y, 0.28, 0.09).minimum(ellipse(x + 0.07, y + 0.07, 0.13, 0.11))
     canvas.paint(puffs, SNOW, opacity=0.85)
 
 
-def runway(canvas: Canvas, rng: SeededDetails, air: tuple[Tensor, Tensor], ground: Tensor, *, tarmac: Tensor) -> None:
+def runway(canvas: Canvas, rng: Details, air: tuple[Tensor, Tensor], ground: Tensor, *, tarmac: Tensor) -> None:
     """A runway that runs away to the horizon: tarmac, edge lines, the dashed middle, the bars at its beginning."""
     edge = horizon(rng)
     sky(canvas, edge, *air)
@@ -132,7 +132,7 @@ def runway(canvas: Canvas, rng: SeededDetails, air: tuple[Tensor, Tensor], groun
     canvas.paint(bars, SNOW, opacity=0.9)
 
 
-def moons_and_rocks(canvas: Canvas, rng: SeededDetails) -> None:
+def moons_and_rocks(canvas: Canvas, rng: Details) -> None:
     """The two small moons of Mars, and a rock on each side of the runway."""
     above, below = canvas.rows(-0.86, -0.42), canvas.rows(-0.1, 0.5)
     for name, size, height in (("Phobos", 0.10, -0.72), ("Deimos", 0.06, -0.52)):
@@ -147,7 +147,7 @@ def moons_and_rocks(canvas: Canvas, rng: SeededDetails) -> None:
         below.paint(ellipse(x + 0.03, y + 0.03, 0.09, 0.05), colour(214, 116, 76))
 
 
-def sofa(canvas: Canvas, rng: SeededDetails, cloth: Tensor, pillow: Tensor) -> Tensor:
+def sofa(canvas: Canvas, rng: Details, cloth: Tensor, pillow: Tensor) -> Tensor:
     """A sofa with a back, two cushions, two arms and a pillow; returns the height of its seat."""
     x, y = canvas.x - rng("sofa", -0.05, 0.05), canvas.y - rng("sofa down", -0.03, 0.05)
     dark, light = cloth + (INK - cloth) * 0.35, cloth + (SNOW - cloth) * 0.16

@@ -6,9 +6,9 @@ eight, so a picture has the same bits in any batch and on any number of threads.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import torch
@@ -30,8 +30,11 @@ class Canvas:
     y: Tensor
     pixel: Number
 
-    def paint(self, distance: Tensor, colour: Tensor, *, opacity: Number = 1.0) -> None:
-        """Cover with `colour` (B or 1, 3, 1 or H, 1 or W) what lies inside: `distance` (B, H, W) is below 0 there."""
+    def paint(self, distance: Tensor, colour: Tensor, *, opacity: Number = 1.0, part: str = "") -> None:
+        """Cover with `colour` (B or 1, 3, 1 or H, 1 or W) what lies inside: `distance` (B, H, W) is below 0 there.
+
+        part: what this is of the subject, which a `PartsCanvas` notes.
+        """
         cover = self.inside(distance)
         self.blend(cover if isinstance(opacity, float) and opacity == 1 else cover.mul_(opacity), colour)
 
@@ -47,7 +50,7 @@ class Canvas:
         """The part of the canvas from `top` to `bottom`, in units of y: painting on it saves computing the rest."""
         side = self.y.shape[1]
         rows = slice(max(0, int((top + 1) / 2 * side)), int((bottom + 1) / 2 * side) + 1)
-        return Canvas(self.pictures[:, :, rows], self.x, self.y[:, rows], self.pixel)
+        return replace(self, pictures=self.pictures[:, :, rows], y=self.y[:, rows])
 
     @contextmanager
     def window(self, left: Tensor, top: Tensor, wide: float, high: float) -> Iterator["Canvas"]:
@@ -64,38 +67,93 @@ class Canvas:
         views = [
             picture[:, y : y + rows, x : x + columns] for picture, (x, y) in zip(self.pictures, corners, strict=True)
         ]
-        yield Canvas(
-            inside := torch.stack(views),
-            torch.stack([self.x[0, :, x : x + columns] for x, _ in corners]),
-            torch.stack([self.y[0, y : y + rows] for _, y in corners]),
-            self.pixel,
+        yield replace(
+            self,
+            pictures=(inside := torch.stack(views)),
+            x=torch.stack([self.x[0, :, x : x + columns] for x, _ in corners]),
+            y=torch.stack([self.y[0, y : y + rows] for _, y in corners]),
         )
         for view, painted in zip(views, inside, strict=True):
             view.copy_(painted)
 
     def seen_from(self, x: Tensor, y: Tensor, unit: Tensor) -> "Canvas":
         """The same canvas, measured from (x, y) in units of `unit`; a negative unit mirrors left and right."""
-        return Canvas(self.pictures, (self.x - x) / unit, (self.y - y) / unit.abs(), self.pixel / unit.abs())
+        return replace(self, x=(self.x - x) / unit, y=(self.y - y) / unit.abs(), pixel=self.pixel / unit.abs())
 
 
-class SeededDetails:
-    """Random numbers by name, for what a caption leaves open: each depends on its picture's seed and its name alone."""
+@dataclass
+class PartsCanvas(Canvas):
+    """A canvas on which painting leaves no colour but the number of the part: pictures are (B, 1, H, W)."""
+
+    numbers: Mapping[str, float]  # of each part
+
+    def paint(self, distance: Tensor, colour: Tensor, *, opacity: Number = 1.0, part: str = "") -> None:
+        """Note `part` for the pixels of which half or more lies inside; what is no part changes nothing."""
+        if part:
+            self.pictures.masked_fill_((self.inside(distance) >= 0.5)[:, None], self.numbers[part])
+
+    def blend(self, cover: Tensor, colour: Tensor) -> None:
+        """Shades and patterns are no parts."""
+
+
+class Details:
+    """Numbers by name, one for each picture, for what a caption leaves open; each is a place between two ends."""
+
+    def __call__(self, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """A number between `low` and `high` for each picture: (B, 1, 1)."""
+        return (low + (high - low) * self.share(name))[:, None, None]
+
+    def share(self, name: str) -> Tensor:
+        """How far from the low end to the high one: (B,), from 0 to 1."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, part: Tensor) -> "Details":
+        """Those of some of the pictures."""
+        raise NotImplementedError
+
+    def sign(self, name: str) -> Tensor:
+        """-1 or 1: (B, 1, 1)."""
+        return (self(name) >= 0.5) * 2.0 - 1
+
+
+class SeededDetails(Details):
+    """Random details: each depends on its picture's seed and its name alone.  Signs come equally often."""
 
     def __init__(self, seeds: Tensor):
         self.seeds = seeds  # B, int64
 
-    def __call__(self, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """A number between `low` and `high` for each picture: (B, 1, 1).  SplitMix64 (Steele et al. 2014)."""
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, part: Tensor) -> "SeededDetails":
+        return SeededDetails(self.seeds[part])
+
+    def share(self, name: str) -> Tensor:
+        """SplitMix64 (Steele et al. 2014)."""
         z = self.seeds * -0x61C8864680B583EB + zlib.crc32(name.encode()) * 0x2545F4914F6CDD1D % 2**63
         z = (z ^ (z >> 30 & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
         z = (z ^ (z >> 27 & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
         z = z ^ (z >> 31 & 0x1FFFFFFFF)
-        fraction = (z & 0xFFFFFF).to(torch.float32) / 2**24  # 24 bits fill a float32's fraction
-        return (low + (high - low) * fraction)[:, None, None]
+        return (z & 0xFFFFFF).to(torch.float32) / 2**24  # 24 bits fill a float32's fraction
 
-    def sign(self, name: str) -> Tensor:
-        """-1 or 1, equally often: (B, 1, 1)."""
-        return (self(name) >= 0.5) * 2.0 - 1
+
+class GivenDetails(Details):
+    """Details that somebody chose: shares, (B, len(names)) in [0, 1], of the names in their order."""
+
+    def __init__(self, shares: Tensor, names: Sequence[str]):
+        self.shares, self.names = shares, tuple(names)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def __getitem__(self, part: Tensor) -> "GivenDetails":
+        return GivenDetails(self.shares[part], self.names)
+
+    def share(self, name: str) -> Tensor:
+        return self.shares[:, self.names.index(name)]
 
 
 def ellipse(x: Tensor, y: Tensor, wide: Number, high: Number) -> Tensor:

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor
 
 from .scenes import ANIMALS
-from .shapes import Canvas, SeededDetails, box, capsule, colour, ellipse, polygon, smoothstep, wave
+from .shapes import Canvas, Details, box, capsule, colour, ellipse, polygon, smoothstep, wave
 
+# What a subject consists of, each with a number for `render_parts`; 0 is what belongs to no subject.
+PARTS = (
+    "", "body", "face", "eyes", "ears", "tail", "hull", "fin", "wing", "wheels", "rocket", "nose", "fins", "window",
+    "flame",
+)  # fmt: skip
 LARGEST = 0.74  # the unit of the largest subject, in half sides of the picture
 SNOW, INK = colour(250, 248, 244), colour(30, 28, 36)
 
@@ -125,7 +130,7 @@ BODY: dict[str, dict[str, tuple]] = {
 }
 
 
-def paint_subject(subject: str, pose: list[str], canvas: Canvas, rng: SeededDetails, ground: Tensor) -> None:
+def paint_subject(subject: str, pose: list[str], canvas: Canvas, rng: Details, ground: Tensor) -> None:
     """Paint one subject in each picture; pose: B names; ground: (B, 1, 1), the height it stands on or flies above."""
     size = rng("size", 0.62, LARGEST)
     x = rng("across", -0.14, 0.14)
@@ -161,7 +166,7 @@ def shadow(canvas: Canvas, x: Tensor, ground: Tensor, size: Tensor, flying: Tens
     canvas.blend((0.5 - distance / 0.10).clamp(0, 1) * torch.where(flying, 0.22, 0.34), INK)
 
 
-def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: SeededDetails) -> None:
+def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: Details) -> None:
     """Tail, legs, trunk and ruff; the head comes on top."""
 
     def place(part: str, *path: int) -> Tensor:
@@ -180,7 +185,7 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: SeededDetails) 
     first, first_along = capsule(x, y, base, bend, (thin, (thin + thick) / 2))
     second, second_along = capsule(x, y, bend, tip, ((thin + thick) / 2, thick))
     tail = first.minimum(second)
-    canvas.paint(tail - rim, coat.edge)
+    canvas.paint(tail - rim, coat.edge, part="tail")
     canvas.paint(tail, coat.shade if coat.mask else coat.fur)
     if coat.stripes:
         rings = smoothstep(wave((first_along + second_along) * 2.0 + 0.1), -0.1, 0.5)
@@ -197,7 +202,7 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: SeededDetails) 
     bx, by = x - place("trunk", 0), y - place("trunk", 1)
     trunk = ellipse(bx, by, wide, high)
     body = trunk.minimum(legs)
-    canvas.paint(body - rim, coat.edge)
+    canvas.paint(body - rim, coat.edge, part="body")
     canvas.paint(body, coat.fur)
     inside = canvas.inside(trunk)
     canvas.blend(inside * smoothstep(by / high, 0.1, 0.9) * 0.5, coat.belly)
@@ -210,10 +215,10 @@ def paint_body(coat: Coat, pose: list[str], canvas: Canvas, rng: SeededDetails) 
     hx, hy = spot("head")
     if coat.ruff:
         cx, cy = x - hx - 0.05, y - hy - 0.34
-        canvas.paint(ellipse(cx, cy, 0.33, 0.27) + 0.02 * wave((cx + cy) * 5), coat.belly)
+        canvas.paint(ellipse(cx, cy, 0.33, 0.27) + 0.02 * wave((cx + cy) * 5), coat.belly, part="body")
 
 
-def paint_cat_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
+def paint_cat_head(coat: Coat, head: Canvas, rng: Details) -> None:
     """A round face, symmetric, so that each ear, eye and whisker is drawn once for both sides."""
     x, y = head.x, head.y
     side = x.abs()
@@ -222,12 +227,12 @@ def paint_cat_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
     ear = polygon(side, y, (0.06, -0.30), (0.32, tip), (0.39, -0.06))
     if coat.tufts:
         tuft, _ = capsule(side, y, (0.31, tip + 0.08), (0.36, tip - 0.14), (0.05, 0.015))
-        head.paint(tuft, coat.shade)
-    head.paint(ear - rim, coat.edge)
+        head.paint(tuft, coat.shade, part="ears")
+    head.paint(ear - rim, coat.edge, part="ears")
     head.paint(ear, coat.ears)
     head.paint(ear + 0.07, coat.inner_ears)
     face = ellipse(x, y, 0.42 + 0.04 * coat.ruff, 0.36)
-    head.paint(face - rim, coat.edge)
+    head.paint(face - rim, coat.edge, part="face")
     head.paint(face, coat.fur)
     inside = head.inside(face)
     if coat.stripes:  # the M on a tabby's forehead, and its cheeks
@@ -239,7 +244,7 @@ def paint_cat_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
     elif not coat.stripes:
         head.paint(ellipse(side - 0.09, y - 0.17, 0.12, 0.09), coat.belly, opacity=0.9)
     eye = ellipse(side - 0.18, y + 0.02, 0.115, 0.125)
-    head.paint(eye - 0.02, INK)
+    head.paint(eye - 0.02, INK, part="eyes")
     head.paint(eye, coat.eyes)
     head.paint(ellipse(side - 0.17, y + 0.02, 0.05, 0.10), INK)
     head.paint(ellipse(x.abs() - 0.20, y + 0.07, 0.03, 0.03), SNOW)
@@ -252,32 +257,32 @@ def paint_cat_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
     head.paint(whisker.minimum(lower), coat.belly, opacity=0.8)
 
 
-def paint_dog_head(coat: Coat, head: Canvas, rng: SeededDetails) -> None:
+def paint_dog_head(coat: Coat, head: Canvas, rng: Details) -> None:
     """Ears that hang, a long muzzle, a black nose, a tongue, a collar."""
     x, y = head.x, head.y
     side = x.abs()
     rim = 0.035
     collar, _ = capsule(x, y, (-0.10, 0.37), (0.22, 0.35), (0.07, 0.07))
-    head.paint(collar, colour(206, 54, 58))
+    head.paint(collar, colour(206, 54, 58), part="body")
     face = ellipse(x, y, 0.34, 0.36)
-    head.paint(face - rim, coat.edge)
+    head.paint(face - rim, coat.edge, part="face")
     head.paint(face, coat.fur)
     head.paint(ellipse(x, y + 0.16, 0.06, 0.18), coat.belly)
     muzzle = ellipse(x, y - 0.16, 0.22, 0.18)
     tongue = ellipse(x, y - 0.34, 0.07, 0.12)
-    head.paint(tongue, colour(236, 110, 124))
-    head.paint(muzzle, coat.belly)
+    head.paint(tongue, colour(236, 110, 124), part="face")
+    head.paint(muzzle, coat.belly, part="face")
     ear, _ = capsule(side, y, (0.30, -0.22), (0.42, 0.10 + rng("ears", -0.04, 0.08)), (0.09, 0.13))
-    head.paint(ear - rim, coat.edge)
+    head.paint(ear - rim, coat.edge, part="ears")
     head.paint(ear, coat.ears)
-    head.paint(ellipse(side - 0.15, y + 0.05, 0.07, 0.085), coat.eyes)
+    head.paint(ellipse(side - 0.15, y + 0.05, 0.07, 0.085), coat.eyes, part="eyes")
     head.paint(ellipse(side - 0.17, y + 0.08, 0.025, 0.025), SNOW)
     head.paint(ellipse(x, y - 0.08, 0.105, 0.075), INK)
     mouth, _ = capsule(side, y, (0.0, 0.275), (0.13, 0.225), (0.016, 0.012))
     head.paint(mouth, coat.edge)
 
 
-def paint_plane(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
+def paint_plane(flying: Tensor, canvas: Canvas, rng: Details) -> None:
     """An airliner from the side, its nose to the left; in the air it climbs, on the ground it has wheels."""
     climb = torch.where(flying, rng("climb", 0.10, 0.24), 0.0)
     x, y = canvas.x, canvas.y - 0.20 + torch.where(flying, 0.2, 0.0)
@@ -285,12 +290,12 @@ def paint_plane(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
     hull, trim, edge = colour(244, 246, 250), colour(40, 96, 190), colour(74, 84, 108)
     wheels = ellipse((x - 0.04).abs() - 0.34, y - 0.36, 0.08, 0.08)
     struts = box((x - 0.04).abs() - 0.34, y - 0.26, 0.02, 0.08)
-    canvas.paint(wheels.minimum(struts).maximum(torch.where(flying, 1.0, -9.0)), INK)
+    canvas.paint(wheels.minimum(struts).maximum(torch.where(flying, 1.0, -9.0)), INK, part="wheels")
     fin = polygon(x, y, (0.62, -0.06), (0.84, -0.52), (1.02, -0.52), (0.96, -0.04))
-    canvas.paint(fin - 0.03, edge)
+    canvas.paint(fin - 0.03, edge, part="fin")
     canvas.paint(fin, trim)
     tube, _ = capsule(x, y, (-0.72, 0.02), (0.90, -0.04), (0.21, 0.09))
-    canvas.paint(tube - 0.03, edge)
+    canvas.paint(tube - 0.03, edge, part="hull")
     canvas.paint(tube, hull)
     inside = canvas.inside(tube)
     canvas.blend(inside * smoothstep(y, 0.06, 0.16), colour(196, 206, 222))
@@ -299,12 +304,12 @@ def paint_plane(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
     canvas.paint(rows, colour(70, 130, 190))
     canvas.paint(polygon(x, y, (-0.88, -0.05), (-0.78, -0.13), (-0.64, -0.13), (-0.64, -0.02)), colour(60, 100, 150))
     wing = polygon(x, y, (-0.24, 0.08), (0.16, 0.08), (0.50, 0.34), (0.30, 0.36))
-    canvas.paint(wing - 0.03, edge)
+    canvas.paint(wing - 0.03, edge, part="wing")
     canvas.paint(wing, colour(176, 190, 214))
-    canvas.paint(ellipse(x - 0.06, y - 0.22, 0.13, 0.065), trim)
+    canvas.paint(ellipse(x - 0.06, y - 0.22, 0.13, 0.065), trim, part="wing")
 
 
-def paint_rocket(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
+def paint_rocket(flying: Tensor, canvas: Canvas, rng: Details) -> None:
     """A storybook rocket: it stands on its fins, or leans forward over its flame."""
     lean = torch.where(flying, rng("climb", 0.25, 0.55), 0.0)
     x, y = canvas.x, canvas.y + torch.where(flying, 0.05, 0.13)
@@ -312,22 +317,22 @@ def paint_rocket(flying: Tensor, canvas: Canvas, rng: SeededDetails) -> None:
     hull, trim, edge = colour(240, 240, 246), colour(214, 60, 56), colour(88, 84, 104)
     flame = ellipse(x, y - 0.70, 0.17, 0.34 * rng("flame", 0.8, 1.1))
     grounded = torch.where(flying, -9.0, 1.0)
-    canvas.paint(flame.maximum(grounded), colour(250, 150, 40))
+    canvas.paint(flame.maximum(grounded), colour(250, 150, 40), part="flame")
     canvas.paint((flame + 0.08).maximum(grounded), colour(255, 236, 130))
     side = x.abs()
     fins = polygon(side, y, (0.14, 0.20), (0.30, 0.30), (0.50, 0.78), (0.14, 0.58))
-    canvas.paint(fins - 0.03, edge)
+    canvas.paint(fins - 0.03, edge, part="fins")
     canvas.paint(fins, trim)
     # Two circles that overlap are a spindle.
     spindle = ((x.abs() + 0.55) * (x.abs() + 0.55) + y * y * 0.72).sqrt() - 0.84
     body = spindle.maximum(y - 0.58)
-    canvas.paint(body - 0.03, edge)
+    canvas.paint(body - 0.03, edge, part="rocket")
     canvas.paint(body, hull)
     inside = canvas.inside(body)
     canvas.blend(inside * smoothstep(x, 0.02, 0.30) * 0.7, colour(176, 180, 200))
-    canvas.paint(body.maximum(y + 0.48), trim)
+    canvas.paint(body.maximum(y + 0.48), trim, part="nose")
     canvas.paint(body.maximum((y - 0.46).abs() - 0.05), trim)
     window = ellipse(x, y + 0.14, 0.15, 0.15)
-    canvas.paint(window - 0.04, edge)
+    canvas.paint(window - 0.04, edge, part="window")
     canvas.paint(window, colour(110, 196, 236))
     canvas.paint(ellipse(x + 0.05, y + 0.19, 0.04, 0.04), SNOW)

@@ -240,3 +240,89 @@ def test_painting_through_a_window_is_painting_on_the_picture():
 def grid(side):
     middles = (torch.arange(side) + 0.5) * (2 / side) - 1
     return middles[None, None], middles[None, :, None]
+
+
+# ---- details and parts
+
+
+def shares_of(count, **given):
+    shares = world.random_details(range(count))
+    for name, share in given.items():
+        shares[:, world.DETAILS.index(name.replace("_", " "))] = share
+    return shares
+
+
+def test_details_that_are_given_draw_what_their_seeds_draw():
+    every = world.scenes()
+    given = world.GivenDetails(world.random_details(range(len(every))), world.DETAILS)
+    assert torch.equal(render(every, given, size=16), render(every, range(len(every)), size=16))
+
+
+def test_the_list_of_details_is_what_the_renderer_asks_for():
+    asked = set()
+
+    class Asked(world.GivenDetails):
+        def __getitem__(self, part):
+            return Asked(self.shares[part], self.names)
+
+        def share(self, name):
+            asked.add(name)
+            return super().share(name)
+
+    every = world.scenes()
+    render(every, Asked(world.random_details(range(len(every))), world.DETAILS), size=8)
+    assert asked == set(world.DETAILS)
+
+
+def test_a_detail_that_is_given_is_seen():
+    scene = parse("Black cat standing on grass")
+    small, large = (
+        world.render_parts([scene], world.GivenDetails(shares_of(1, size=share), world.DETAILS), size=64)
+        for share in (0.0, 1.0)
+    )
+    # The largest subject is 0.74 units wide, the smallest 0.62, so its area is 1.42 times as large.
+    assert float((large > 0).sum() / (small > 0).sum()) == pytest.approx((0.74 / 0.62) ** 2, rel=0.05)
+
+
+def test_the_other_way_round_all_parts_are_mirrored():
+    every = [scene for scene in world.scenes() if scene.place == "grass"]
+    left, right = (
+        world.render_parts(every, world.GivenDetails(shares_of(len(every), across=0.5, facing=share), world.DETAILS))
+        for share in (0.0, 1.0)
+    )
+    assert torch.equal(left, right.flip(2))
+    assert not torch.equal(left, right)
+
+
+@pytest.mark.parametrize(
+    ("caption", "parts"),
+    [
+        ("Dog sitting on a sofa", {"body", "face", "eyes", "ears", "tail"}),
+        ("Siamese cat laying on a runway", {"body", "face", "eyes", "ears", "tail"}),
+        ("Plane parked on grass", {"hull", "fin", "wing", "wheels"}),
+        ("Plane flying over grass", {"hull", "fin", "wing"}),
+        ("Rocket parked on grass", {"rocket", "nose", "fins", "window"}),
+        ("Rocket flying over grass", {"rocket", "nose", "fins", "window", "flame"}),
+    ],
+)
+def test_each_subject_has_its_parts(caption, parts):
+    seen = world.render_parts([parse(caption)] * 3, range(3), size=64)
+    for one in seen:
+        assert {world.PARTS[number] for number in one.unique().tolist()} == parts | {""}
+
+
+def test_where_there_is_no_part_the_place_is_as_it_is_without_a_subject():
+    every = [scene for scene in world.scenes() if scene.subject != "plane" and scene.pose != "flying"]
+    shares = shares_of(len(every))
+    gone = shares.clone()
+    gone[:, world.DETAILS.index("size")] = -5.1  # so small that a pixel holds it
+    with_it, without = (render(every, world.GivenDetails(each, world.DETAILS), size=64) for each in (shares, gone))
+    parts = world.render_parts(every, world.GivenDetails(shares, world.DETAILS), size=64)
+    changed = (with_it - without).abs().amax(dim=1) > 0.25  # more than a whisker or the shadow changes
+    assert float(changed[parts > 0].float().mean()) > 0.6
+    assert float(changed[parts == 0].float().mean()) < 0.025
+
+
+def test_as_many_details_as_scenes():
+    with pytest.raises(CourseError, match="here are 2 and 1"):
+        render([parse("Dog sitting on a sofa")] * 2, world.GivenDetails(shares_of(1), world.DETAILS))
