@@ -274,7 +274,7 @@ def ballot(picture: Tensor, number: int, name: str, vote: bool | None) -> Figure
     picture: (3, H, W) in [-1, 1].
     """
     answer = {None: "no vote", True: "up", False: "down"}[vote]
-    return show(picture[None], about=f"Picture {number}, {name}: {answer}", labels=f"{number}: {answer}", width=150)
+    return show(picture[None], about=f"Picture {number}, {name}: {answer}", labels=f"{number}: {answer}")
 
 
 def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter: str = "me") -> "VBox":
