@@ -38,6 +38,7 @@ DASHES = ("-", "--", "-.", ":", (0, (8, 2, 2, 2, 2, 2)), (0, (1, 3)), (0, (10, 4
 
 EXAMPLES = {"cat": "chelsea", "coffee": "coffee", "astronaut": "astronaut", "rocket": "rocket"}
 SMALLEST, MOST_COLUMNS = 128, 6  # pixels that `show` gives a picture, in width; at most so many stand side by side
+FORMATS = (".png", ".webp")  # how the name of a saved figure may end
 MOST_PIXELS = 150_000_000  # about 1.5 GB while such a picture is read
 
 
@@ -174,10 +175,22 @@ class Figure:
         return self.about
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
+        """Write the picture to a file, whole or not at all, in the format that its name's ending says: .png or .webp.
+
+        Raises CourseError if the name ends otherwise, or the file can't be written.
+        """
+        from PIL import Image
+
+        ending = Path(path).suffix.lower()
+        if ending not in FORMATS:
+            raise CourseError(f"'{path}' is no name for a picture: end it in {' or '.join(FORMATS)}.")
+        file = io.BytesIO(self.data)
+        if self.mime != f"image/{ending[1:]}":
+            file = io.BytesIO()
+            Image.open(io.BytesIO(self.data)).save(file, ending[1:], lossless=True, save_all=True)  # all frames
         try:
             Path(path).parent.resolve(strict=True)  # a folder that is not there is rather mistyped than to be made
-            atomic_write(path, self.data)
+            atomic_write(path, file.getvalue())
         except OSError as error:
             raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
 
@@ -203,8 +216,9 @@ def show(
     _need_about(about)
     pixels = to_pixels(pictures)
     count = _columns(len(pixels), rows, columns)
-    wide = pixels.shape[2]
-    scale = max(-(-SMALLEST // wide), min(320 // wide, 960 // (count * wide)))
+    high, wide = pixels.shape[1:3]
+    tall = -(-len(pixels) // count) * high
+    scale = max(-(-SMALLEST // wide), min(320 // wide, 960 // (count * wide), 720 // tall))
     heads = () if columns is None or isinstance(columns, int) else columns
     sheet, _ = _sheet(pixels, labels, count, scale, TYPE, rows, heads)
     file = io.BytesIO()
@@ -213,22 +227,21 @@ def show(
 
 
 def _columns(pictures: int, rows: Sequence[str], columns: int | Sequence[str] | None) -> int:
-    """In how many columns so many pictures stand."""
+    """In how many columns so many pictures stand; raises CourseError if that does not go with the texts."""
     if columns is None:  # without a gap in the last row, if four, five or six columns leave none
         fewest = -(-pictures // (len(rows) or -(-pictures // MOST_COLUMNS)))
         count = next((n for n in (6, 5, 4) if not rows and pictures > n and pictures % n == 0), fewest)
     else:
-        count = columns if isinstance(columns, int) else len(columns)
+        count = min(columns, pictures) if isinstance(columns, int) else len(columns)
     if not 1 <= count <= MOST_COLUMNS:
+        raise CourseError(f"pictures stand in 1 to {MOST_COLUMNS} columns, not {count}: more could not be seen.")
+    made = -(-pictures // count)
+    if count > pictures or (rows and len(rows) != made):
         raise CourseError(
-            f"pictures stand in 1 to {MOST_COLUMNS} columns, not {count}: smaller ones could not be seen."
+            f"{pictures} pictures can't have {len(rows) or made} rows and {count} columns: give each row and each "
+            "column one text."
         )
-    if rows and len(rows) != -(-pictures // count):
-        raise CourseError(
-            f"{pictures} pictures in {count} columns make {-(-pictures // count)} rows, and {len(rows)} have a text: "
-            "give one for each row."
-        )
-    return min(count, pictures) if isinstance(columns, int) else count
+    return count
 
 
 def animate(frames: Pictures, *, about: str, labels: Labels = None, seconds: float = 4.0) -> Figure:
@@ -499,10 +512,10 @@ def _sheet(
     gap = 10
     under, widest, under_high = wrapped(texts, wide)
     over, widest_head, top = wrapped(heads, wide)
-    beside, left, _ = wrapped(rows, 150)
-    left += gap * bool(rows)
+    beside, left, beside_high = wrapped(rows, 150)
+    left += 2 * gap * bool(rows)
     across = max(wide, widest, widest_head) + gap  # a long word spreads the pictures
-    tall = high + gap + under_high
+    tall = max(high + under_high, beside_high) + gap
     sheet = Image.new("RGB", (left + columns * across, top + -(-count // columns) * tall), "white")
     draw = ImageDraw.Draw(sheet)
 
@@ -512,7 +525,7 @@ def _sheet(
     for i, lines in enumerate(over):
         write(lines, (left + i * across + across // 2, top), "md")
     for i, lines in enumerate(beside):
-        write(lines, ((left - gap) / 2, top + i * tall + (gap + high) // 2), "mm")
+        write(lines, (left / 2, top + i * tall + (gap + max(high, beside_high)) // 2), "mm")
     for i, (picture, lines) in enumerate(zip(pixels, under, strict=True)):
         middle, upper = left + i % columns * across + across // 2, top + i // columns * tall + gap // 2
         large = Image.fromarray(picture).resize((wide, high), Image.Resampling.NEAREST)

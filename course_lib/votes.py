@@ -5,7 +5,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -271,10 +271,11 @@ def by_scene(values: Tensor, scenes: int, minimum: int) -> Tensor:
 def ballot(picture: Tensor, number: int, name: str, vote: bool | None) -> Figure:
     """A picture over its number and the vote on it: up (True), down (False) or none yet (None).
 
-    picture: (3, H, W) in [-1, 1].
+    picture: (3, H, W) in [-1, 1].  name: what a screen reader calls it.
     """
     answer = {None: "no vote", True: "up", False: "down"}[vote]
-    return show(picture[None], about=f"Picture {number}, {name}: {answer}", labels=f"{number}: {answer}")
+    figure = show(picture[None], about=f"{number}: {answer}", alt=f"Picture {number}, {name}")
+    return replace(figure, width=150)
 
 
 def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter: str = "me") -> "VBox":
