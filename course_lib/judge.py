@@ -224,11 +224,9 @@ def neighbours(drawing: Tensor, known: Tensor, *, about: str, count: int = 5) ->
     lighter that the drawing is lighter there; it is halved, so that every difference fits between black and white.
     """
     distances, numbers = nearest(drawing[None], known, count=min(count, len(known)))
-    nearest_pictures = known[numbers[0]]
-    differences = (drawing - nearest_pictures) / 2
-    nothing = torch.zeros_like(drawing)[None]
+    near = known[numbers[0]]
     return show(
-        [drawing[None], nearest_pictures, nothing, differences],
+        [drawing[None], near, torch.zeros_like(drawing)[None], (drawing - near) / 2],
         rows=["", "difference"],
         columns=["the drawing", *(f"{distance:.3f} away" for distance in distances[0].tolist())],
         about=about,

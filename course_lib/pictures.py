@@ -23,7 +23,8 @@ from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 
 Pictures = Tensor | Sequence[Tensor]
-Labels = str | Sequence[str] | None
+Texts = Sequence[str]
+Labels = str | Texts | None
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -145,14 +146,14 @@ def to_pixels(pictures: Pictures) -> np.ndarray:
 
 @dataclass(frozen=True, repr=False)
 class Figure:
-    """A picture over the text that says what to see in it; a screen reader reads `alt`, or that text if it is None."""
+    """A picture over the text that says what to see in it; a screen reader reads `alt`, or that text if it is empty."""
 
     about: str
     data: bytes
     mime: str = "image/png"
     width: int | None = None  # in CSS pixels; None leaves the picture its own
     style: str = "max-width:100%"
-    alt: str | None = None
+    alt: str = ""
 
     @property
     def image(self) -> str:
@@ -175,10 +176,7 @@ class Figure:
         return self.about
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, whole or not at all, in the format that its name's ending says: .png or .webp.
-
-        Raises CourseError if the name ends otherwise, or the file can't be written.
-        """
+        """Write a file, whole or not at all, .png or .webp as its name says.  Raises CourseError if that can't be."""
         from PIL import Image
 
         ending = Path(path).suffix.lower()
@@ -196,20 +194,14 @@ class Figure:
 
 
 def show(
-    pictures: Pictures,
-    *,
-    about: str,
-    labels: Labels = None,
-    rows: Sequence[str] = (),
-    columns: int | Sequence[str] | None = None,
-    alt: str | None = None,
+    pictures: Pictures, *, about: str, alt: str = "", labels: Labels = None, rows: Texts = (), columns: int | Texts = 0
 ) -> Figure:
     """Draw pictures side by side in rows, each at least 128 pixels wide, small ones enlarged pixel by pixel.
 
     pictures: B x 3 x H x W in [-1, 1] (clipped), or a list of such.  about: what to see, which stands below; alt: what
     is in it, for those who can't see it, where that is something else.
     labels: a text under each, or one text in which {} becomes the picture's number, from 0.  rows: a text to the left
-    of each row.  columns: a text over each column, or how many there are: at most 6.
+    of each row.  columns: a text over each column, or how many there are, at most 6; 0 leaves it to `show`.
     Stored as WebP without loss, which every browser shows and which takes a quarter less than PNG.
     Raises CourseError if a picture or the number of texts is wrong, there are over six columns, or `about` is empty.
     """
@@ -218,29 +210,25 @@ def show(
     count = _columns(len(pixels), rows, columns)
     high, wide = pixels.shape[1:3]
     tall = -(-len(pixels) // count) * high
-    scale = max(-(-SMALLEST // wide), min(320 // wide, 960 // (count * wide), 720 // tall))
-    heads = () if columns is None or isinstance(columns, int) else columns
-    sheet, _ = _sheet(pixels, labels, count, scale, TYPE, rows, heads)
+    scale = max(-(-SMALLEST // wide), min(320 // wide, 1024 // (count * wide), 720 // tall))
+    sheet, _ = _sheet(pixels, labels, count, scale, TYPE, rows, () if isinstance(columns, int) else columns)
     file = io.BytesIO()
     sheet.save(file, "WEBP", lossless=True)
     return Figure(about, file.getvalue(), "image/webp", alt=alt)
 
 
-def _columns(pictures: int, rows: Sequence[str], columns: int | Sequence[str] | None) -> int:
+def _columns(pictures: int, rows: Texts, columns: int | Texts) -> int:
     """In how many columns so many pictures stand; raises CourseError if that does not go with the texts."""
-    if columns is None:  # without a gap in the last row, if four, five or six columns leave none
+    count = min(columns, pictures) if isinstance(columns, int) else len(columns)
+    if columns == 0:  # without a gap in the last row, if four, five or six columns leave none
         fewest = -(-pictures // (len(rows) or -(-pictures // MOST_COLUMNS)))
         count = next((n for n in (6, 5, 4) if not rows and pictures > n and pictures % n == 0), fewest)
-    else:
-        count = min(columns, pictures) if isinstance(columns, int) else len(columns)
     if not 1 <= count <= MOST_COLUMNS:
         raise CourseError(f"pictures stand in 1 to {MOST_COLUMNS} columns, not {count}: more could not be seen.")
     made = -(-pictures // count)
     if count > pictures or (rows and len(rows) != made):
-        raise CourseError(
-            f"{pictures} pictures can't have {len(rows) or made} rows and {count} columns: give each row and each "
-            "column one text."
-        )
+        grid = f"{len(rows) or made} rows and {count} columns"
+        raise CourseError(f"{pictures} pictures can't have {grid}: give each row and each column one text.")
     return count
 
 
@@ -360,33 +348,29 @@ def areas(columns: Sequence[Mapping[str, float]], *, squares: Mapping[str, float
         axes.axis("off")
         colours = iter(PALETTE)
 
-        def block(corner: tuple[float, float], width: float, tall: float) -> None:
-            colour = next(colours)
-            pale = colour + "40"  # so that ink is legible on it
-            axes.add_patch(Rectangle(corner, width, tall, facecolor=pale, edgecolor=colour, linewidth=3))
-
-        def label(name: str, number: float) -> str:
-            return f"{name}\n{number / 1e6:,.3g} {unit}"
+        def block(left: float, top: float, width: float, tall: float, name: str, number: float, middle: float) -> None:
+            colour = next(colours)  # inside pale, so that ink is legible on it
+            axes.add_patch(Rectangle((left, top), width, tall, facecolor=colour + "40", edgecolor=colour, linewidth=3))
+            words = f"{name}\n{number / 1e6:,.3g} {unit}"
+            axes.text(left + width / 2, middle, words, color=INK, ha="center", va="center")
 
         left = float(margin)
         for column in columns:
-            total, top = sum(column.values()), float(margin)
-            width = scale * total / (high - 2 * margin)
+            top = float(margin)
+            width = scale * sum(column.values()) / (high - 2 * margin)
             for name, number in column.items():
                 tall = scale * number / width
-                block((left, top), width, tall)
-                axes.text(left + width / 2, top + tall / 2, label(name, number), color=INK, ha="center", va="center")
+                block(left, top, width, tall, name, number, top + tall / 2)
                 top += tall
             left += width
         bottom = float(high - margin)
         for name, number in squares.items():
-            side = (scale * number) ** 0.5
-            middle = wide - right_margin / 2
-            words = label(name, number)
-            bottom -= 1.4 * TYPE * (words.count("\n") + 1)
-            axes.text(middle, bottom, words, color=INK, ha="center", va="top")
-            block((middle - side / 2, bottom - side - margin), side, side)
-            bottom -= side + 3 * margin
+            side, words = (scale * number) ** 0.5, 1.4 * TYPE * (name.count("\n") + 2)
+            bottom -= words + margin + side
+            block(
+                wide - (right_margin + side) / 2, bottom, side, side, name, number, bottom + side + margin + words / 2
+            )
+            bottom -= 2 * margin
         return Figure(about, _png(canvas))
 
 
@@ -482,13 +466,7 @@ def _need_about(about: str) -> None:
 
 
 def _sheet(
-    pixels: np.ndarray,
-    labels: Labels,
-    columns: int,
-    scale: int,
-    size: int,
-    rows: Sequence[str] = (),
-    heads: Sequence[str] = (),
+    pixels: np.ndarray, labels: Labels, columns: int, scale: int, size: int, rows: Texts = (), heads: Texts = ()
 ) -> tuple["PIL.Image.Image", int]:
     """Pictures enlarged `scale` times on a white sheet, with all their texts; and how tall one row of it is."""
     import matplotlib
@@ -502,7 +480,7 @@ def _sheet(
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     font = ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
 
-    def wrapped(texts: Sequence[str], wide: int) -> tuple[list[list[str]], int, int]:
+    def wrapped(texts: Texts, wide: int) -> tuple[list[list[str]], int, int]:
         """Each text in lines at most `wide` if its words allow that; how wide and how tall the largest is."""
         fill = textwrap.TextWrapper(max(9, round(1.7 * wide / size)), break_long_words=False).wrap
         lines = [[line for part in text.splitlines() for line in fill(part)] for text in texts]
@@ -519,7 +497,7 @@ def _sheet(
     sheet = Image.new("RGB", (left + columns * across, top + -(-count // columns) * tall), "white")
     draw = ImageDraw.Draw(sheet)
 
-    def write(lines: Sequence[str], at: tuple[float, float], anchor: str) -> None:
+    def write(lines: Texts, at: tuple[float, float], anchor: str) -> None:
         draw.multiline_text(at, "\n".join(lines), INK, font, anchor=anchor, align="center")
 
     for i, lines in enumerate(over):
