@@ -41,9 +41,10 @@ def drawn(figure) -> np.ndarray:
 def places(sheet: np.ndarray, picture: np.ndarray, scale: int) -> list[tuple[int, int]]:
     """Where (top, left) a picture, enlarged pixel by pixel, stands in a sheet, pixel for pixel."""
     large = picture.repeat(scale, 0).repeat(scale, 1)
-    windows = np.lib.stride_tricks.sliding_window_view(sheet, (1, 24, 3))[:, :, 0, 0]
-    starts = np.argwhere((windows == large[0, :24]).all((-1, -2)))
     high, wide = large.shape[:2]
+    first = sheet[: len(sheet) - high + 1, : sheet.shape[1] - wide + 1] == large[0, 0]
+    corners = first & (sheet[high - 1 :, wide - 1 :] == large[-1, -1])
+    starts = np.argwhere(corners.all(-1))
     return [(int(t), int(s)) for t, s in starts if np.array_equal(sheet[t : t + high, s : s + wide], large)]
 
 
