@@ -1,9 +1,13 @@
-"""Stored tensors, as safetensors with what made them inside; what the course ships lies in `shipped/`.  Lesson 2."""
+"""Stored tensors, as safetensors with what made them inside; what the course ships lies in `shipped/`.  Lesson 2.
+
+A tensor of bytes (uint8) in such a file is pictures: 256 levels of each colour, which reading makes [-1, 1] again.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
@@ -32,19 +36,24 @@ def save(tensors: dict[str, Tensor], path: Path | str, *, recipe: dict[str, Any]
 
 
 def load(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All tensors of a file that `save` wrote, and the recipe inside, both in today's names.
+    """All tensors of a file that `save` wrote, pictures in [-1, 1], and the recipe inside, both in today's names.
 
     Raises CourseError if there is no such file.
     """
     try:
         with safe_open(path, framework="pt") as file:
             recipe = json.loads((file.metadata() or {})["recipe"], object_hook=_renamed)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: _floats(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise CourseError(f"There is no checkpoint {path}; train the model first, or check the name.") from error
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CourseError(f"{path} is not a whole checkpoint of this course; delete it and train again.") from error
     return {".".join(RENAMED.get(part, part) for part in name.split(".")): tensors[name] for name in tensors}, recipe
+
+
+def _floats(stored: Tensor) -> Tensor:
+    """Bytes as pictures in [-1, 1]; anything else as it is."""
+    return stored / 127.5 - 1 if stored.dtype == torch.uint8 else stored
 
 
 def _renamed(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -153,9 +153,7 @@ class LatentDenoiser(nn.Module):
         super().__init__()
         predicts = pipeline.scheduler.config.prediction_type
         if predicts != "epsilon":
-            raise CourseError(
-                f"This walk takes a U-Net that predicts the noise (epsilon), and this one says '{predicts}'."
-            )
+            raise CourseError(f"This walk takes a U-Net that predicts the noise (epsilon), not '{predicts}'.")
         self.unet, self.pipeline = pipeline.unet, pipeline
         device = self.unet.device
         self.amounts = matching_amount(pipeline.scheduler.alphas_cumprod.float()).to(device)  # rising

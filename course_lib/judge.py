@@ -242,25 +242,15 @@ def shipped_judge(path: Path | str = SHIPPED / "judge.safetensors") -> Judge:
 def neighbours(drawing: Tensor, known: Tensor, *, about: str, count: int = 5) -> Figure:
     """A drawing and its nearest known pictures with their distances; under each of them the difference.
 
-    drawing: (3, H, W) in [-1, 1].  known: (N, 3, H, W), of which the `count` nearest are shown, or all if they are
-    fewer.  Distances are the root mean square over the pixels.  In a difference grey means none, and lighter that the
-    drawing is lighter there; it is halved, so that every difference fits between black and white.
+    drawing: (3, H, W) in [-1, 1].  known: (N, 3, H, W), of which the `count` nearest are shown, five at most, or all
+    if they are fewer.  Distances are the root mean square over the pixels.  In a difference grey means none, and
+    lighter that the drawing is lighter there; it is halved, so that every difference fits between black and white.
     """
     distances, numbers = nearest(drawing[None], known, count=min(count, len(known)))
-    nearest_pictures = known[numbers[0]]
-    differences = (drawing - nearest_pictures) / 2
-    nothing = torch.zeros_like(drawing)[None]
+    near = known[numbers[0]]
     return show(
-        [drawing[None], nearest_pictures, nothing, differences],
-        labels=[
-            "the drawing",
-            *(
-                f"{place}. of {len(known):,}\n{distance:.3f} away"
-                for place, distance in enumerate(distances[0].tolist(), 1)
-            ),
-            "no difference",
-            *["difference"] * len(nearest_pictures),
-        ],
-        columns=1 + len(nearest_pictures),
+        [drawing[None], near, torch.zeros_like(drawing)[None], (drawing - near) / 2],
+        rows=["", "difference"],
+        columns=["the drawing", *(f"{distance:.3f} away" for distance in distances[0].tolist())],
         about=about,
     )

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import html
 import io
+import math
 import os
 import re
 import statistics
@@ -22,7 +23,8 @@ from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 
 Pictures = Tensor | Sequence[Tensor]
-Labels = str | Sequence[str] | None
+Texts = Sequence[str]
+Labels = str | Texts | None
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -36,6 +38,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (8, 2, 2, 2, 2, 2)), (0, (1, 3)), (0, (10, 4)), (0, (4, 1, 1, 1)))
 
 EXAMPLES = {"cat": "chelsea", "coffee": "coffee", "astronaut": "astronaut", "rocket": "rocket"}
+SMALLEST, MOST_COLUMNS = 128, 6  # pixels that `show` gives a picture, in width; at most so many stand side by side
+FORMATS = (".png", ".webp")  # how the name of a saved figure may end
 MOST_PIXELS = 150_000_000  # about 1.5 GB while such a picture is read
 
 
@@ -142,20 +146,28 @@ def to_pixels(pictures: Pictures) -> np.ndarray:
 
 @dataclass(frozen=True, repr=False)
 class Figure:
-    """A picture with the text that describes it: a notebook shows the picture, a screen reader reads the text."""
+    """A picture over the text that says what to see in it; a screen reader reads `alt`, or that text if it is empty."""
 
     about: str
     data: bytes
     mime: str = "image/png"
     width: int | None = None  # in CSS pixels; None leaves the picture its own
     style: str = "max-width:100%"
+    alt: str = ""
+
+    @property
+    def image(self) -> str:
+        """An <img> that holds the picture itself, and the hidden text that describes it."""
+        width = f' width="{self.width}"' if self.width else ""
+        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
+        return f'<img alt="{html.escape(self.alt or self.about)}"{width} style="{self.style}" src="{source}">'
 
     @property
     def html(self) -> str:
-        """An <img> that holds the picture itself and, as alternative text, the description."""
-        width = f' width="{self.width}"' if self.width else ""
-        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
-        return f'<img alt="{html.escape(self.about)}"{width} style="{self.style}" src="{source}">'
+        """The picture over its text, which is hidden from screen readers where they read it as the picture's."""
+        hidden = "" if self.alt else ' aria-hidden="true"'
+        text = f'<figcaption style="max-width:50em"{hidden}>{html.escape(self.about)}</figcaption>'
+        return f'<figure style="margin:0">{self.image}{text}</figure>'
 
     def _repr_html_(self) -> str:
         return self.html
@@ -164,31 +176,60 @@ class Figure:
         return self.about
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, whole or not at all.  Raises CourseError if that can't be done."""
+        """Write a file, whole or not at all, .png or .webp as its name says.  Raises CourseError if that can't be."""
+        from PIL import Image
+
+        ending = Path(path).suffix.lower()
+        if ending not in FORMATS:
+            raise CourseError(f"'{path}' is no name for a picture: end it in {' or '.join(FORMATS)}.")
+        file = io.BytesIO(self.data)
+        if self.mime != f"image/{ending[1:]}":
+            file = io.BytesIO()
+            Image.open(io.BytesIO(self.data)).save(file, ending[1:], lossless=True, save_all=True)  # all frames
         try:
             Path(path).parent.resolve(strict=True)  # a folder that is not there is rather mistyped than to be made
-            atomic_write(path, self.data)
+            atomic_write(path, file.getvalue())
         except OSError as error:
             raise CourseError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
 
 
 def show(
-    pictures: Pictures, *, about: str, labels: Labels = None, columns: int | None = None, width: int | None = None
+    pictures: Pictures, *, about: str, alt: str = "", labels: Labels = None, rows: Texts = (), columns: int | Texts = 0
 ) -> Figure:
-    """Draw pictures side by side, each over its label, small ones enlarged pixel by pixel.
+    """Draw pictures side by side in rows, each at least 128 pixels wide, small ones enlarged pixel by pixel.
 
-    pictures: B x 3 x H x W in [-1, 1] (clipped), or a list of such.  labels: a text for each, or one text in which {}
-    becomes the picture's number, from 0.  columns: pictures in a row, at most 8 if not said.  width: in CSS pixels.
-    Raises CourseError if a picture or the number of labels is wrong, or `about` is empty.
+    pictures: B x 3 x H x W in [-1, 1] (clipped), or a list of such.  about: what to see, which stands below; alt: what
+    is in it, for those who can't see it, where that is something else.
+    labels: a text under each, or one text in which {} becomes the picture's number, from 0.  rows: a text to the left
+    of each row.  columns: a text over each column, or how many there are, at most 6; 0 leaves it to `show`.
+    Stored as WebP without loss, which every browser shows and which takes a quarter less than PNG.
+    Raises CourseError if a picture or the number of texts is wrong, there are over six columns, or `about` is empty.
     """
     _need_about(about)
     pixels = to_pixels(pictures)
-    columns = max(1, min(len(pixels), columns or 8))
-    wide = pixels.shape[2]
-    sheet, _ = _sheet(pixels, labels, columns, max(1, min(320 // wide, 800 // (columns * wide))), TYPE)
+    count = _columns(len(pixels), rows, columns)
+    high, wide = pixels.shape[1:3]
+    tall = -(-len(pixels) // count) * high
+    scale = max(-(-SMALLEST // wide), min(320 // wide, 1024 // (count * wide), 720 // tall))
+    sheet, _ = _sheet(pixels, labels, count, scale, TYPE, rows, () if isinstance(columns, int) else columns)
     file = io.BytesIO()
-    sheet.save(file, "PNG")
-    return Figure(about, file.getvalue(), width=width)
+    sheet.save(file, "WEBP", lossless=True)
+    return Figure(about, file.getvalue(), "image/webp", alt=alt)
+
+
+def _columns(pictures: int, rows: Texts, columns: int | Texts) -> int:
+    """In how many columns so many pictures stand; raises CourseError if that does not go with the texts."""
+    count = min(columns, pictures) if isinstance(columns, int) else len(columns)
+    if columns == 0:  # without a gap in the last row, if four, five or six columns leave none
+        fewest = -(-pictures // (len(rows) or -(-pictures // MOST_COLUMNS)))
+        count = next((n for n in (6, 5, 4) if not rows and pictures > n and pictures % n == 0), fewest)
+    if not 1 <= count <= MOST_COLUMNS:
+        raise CourseError(f"pictures stand in 1 to {MOST_COLUMNS} columns, not {count}: more could not be seen.")
+    made = -(-pictures // count)
+    if count > pictures or (rows and len(rows) != made):
+        grid = f"{len(rows) or made} rows and {count} columns"
+        raise CourseError(f"{pictures} pictures can't have {grid}: give each row and each column one text.")
+    return count
 
 
 def animate(frames: Pictures, *, about: str, labels: Labels = None, seconds: float = 4.0) -> Figure:
@@ -307,33 +348,29 @@ def areas(columns: Sequence[Mapping[str, float]], *, squares: Mapping[str, float
         axes.axis("off")
         colours = iter(PALETTE)
 
-        def block(corner: tuple[float, float], width: float, tall: float) -> None:
-            colour = next(colours)
-            pale = colour + "40"  # so that ink is legible on it
-            axes.add_patch(Rectangle(corner, width, tall, facecolor=pale, edgecolor=colour, linewidth=3))
-
-        def label(name: str, number: float) -> str:
-            return f"{name}\n{number / 1e6:,.3g} {unit}"
+        def block(left: float, top: float, width: float, tall: float, name: str, number: float, middle: float) -> None:
+            colour = next(colours)  # inside pale, so that ink is legible on it
+            axes.add_patch(Rectangle((left, top), width, tall, facecolor=colour + "40", edgecolor=colour, linewidth=3))
+            words = f"{name}\n{number / 1e6:,.3g} {unit}"
+            axes.text(left + width / 2, middle, words, color=INK, ha="center", va="center")
 
         left = float(margin)
         for column in columns:
-            total, top = sum(column.values()), float(margin)
-            width = scale * total / (high - 2 * margin)
+            top = float(margin)
+            width = scale * sum(column.values()) / (high - 2 * margin)
             for name, number in column.items():
                 tall = scale * number / width
-                block((left, top), width, tall)
-                axes.text(left + width / 2, top + tall / 2, label(name, number), color=INK, ha="center", va="center")
+                block(left, top, width, tall, name, number, top + tall / 2)
                 top += tall
             left += width
         bottom = float(high - margin)
         for name, number in squares.items():
-            side = (scale * number) ** 0.5
-            middle = wide - right_margin / 2
-            words = label(name, number)
-            bottom -= 1.4 * TYPE * (words.count("\n") + 1)
-            axes.text(middle, bottom, words, color=INK, ha="center", va="top")
-            block((middle - side / 2, bottom - side - margin), side, side)
-            bottom -= side + 3 * margin
+            side, words = (scale * number) ** 0.5, 1.4 * TYPE * (name.count("\n") + 2)
+            bottom -= words + margin + side
+            block(
+                wide - (right_margin + side) / 2, bottom, side, side, name, number, bottom + side + margin + words / 2
+            )
+            bottom -= 2 * margin
         return Figure(about, _png(canvas))
 
 
@@ -428,8 +465,10 @@ def _need_about(about: str) -> None:
         raise CourseError("about is empty: say what the figure shows, for those who can't see it.")
 
 
-def _sheet(pixels: np.ndarray, labels: Labels, columns: int, scale: int, size: int) -> tuple["PIL.Image.Image", int]:
-    """Pictures enlarged `scale` times on a white sheet, each over its label; and how tall one row of it is."""
+def _sheet(
+    pixels: np.ndarray, labels: Labels, columns: int, scale: int, size: int, rows: Texts = (), heads: Texts = ()
+) -> tuple["PIL.Image.Image", int]:
+    """Pictures enlarged `scale` times on a white sheet, with all their texts; and how tall one row of it is."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
@@ -440,17 +479,34 @@ def _sheet(pixels: np.ndarray, labels: Labels, columns: int, scale: int, size: i
         raise CourseError(f"there are {count} pictures and {len(texts)} labels: give one label for each picture.")
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     font = ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
-    # A long label is broken at its spaces; one that still does not fit spreads the pictures.
-    fill = textwrap.TextWrapper(max(9, round(1.7 * wide / size)), break_long_words=False).wrap
-    wraps = [[line for part in text.splitlines() for line in fill(part)] for text in texts]
-    gap, widest = 10, max((font.getlength(line) for lines in wraps for line in lines), default=0)
-    across = max(wide, round(widest)) + gap
-    tall = high + gap + max(map(len, wraps)) * (size + 6)
-    sheet = Image.new("RGB", (columns * across, -(-count // columns) * tall), "white")
+
+    def wrapped(texts: Texts, wide: int) -> tuple[list[list[str]], int, int]:
+        """Each text in lines at most `wide` if its words allow that; how wide and how tall the largest is."""
+        fill = textwrap.TextWrapper(max(9, round(1.7 * wide / size)), break_long_words=False).wrap
+        lines = [[line for part in text.splitlines() for line in fill(part)] for text in texts]
+        widest = max((font.getlength(line) for text in lines for line in text), default=0)
+        return lines, math.ceil(widest), max(map(len, lines), default=0) * (size + 6)
+
+    gap = 10
+    under, widest, under_high = wrapped(texts, wide)
+    over, widest_head, top = wrapped(heads, wide)
+    beside, left, beside_high = wrapped(rows, 150)
+    left += 2 * gap * bool(rows)
+    across = max(wide, widest, widest_head) + gap  # a long word spreads the pictures
+    tall = max(high + under_high, beside_high) + gap
+    sheet = Image.new("RGB", (left + columns * across, top + -(-count // columns) * tall), "white")
     draw = ImageDraw.Draw(sheet)
-    for i, (picture, lines) in enumerate(zip(pixels, wraps, strict=True)):
-        middle, top = i % columns * across + across // 2, i // columns * tall + gap // 2
+
+    def write(lines: Texts, at: tuple[float, float], anchor: str) -> None:
+        draw.multiline_text(at, "\n".join(lines), INK, font, anchor=anchor, align="center")
+
+    for i, lines in enumerate(over):
+        write(lines, (left + i * across + across // 2, top), "md")
+    for i, lines in enumerate(beside):
+        write(lines, (left / 2, top + i * tall + (gap + max(high, beside_high)) // 2), "mm")
+    for i, (picture, lines) in enumerate(zip(pixels, under, strict=True)):
+        middle, upper = left + i % columns * across + across // 2, top + i // columns * tall + gap // 2
         large = Image.fromarray(picture).resize((wide, high), Image.Resampling.NEAREST)
-        sheet.paste(large, (middle - wide // 2, top))
-        draw.multiline_text((middle, top + high + 3), "\n".join(lines), INK, font, anchor="ma", align="center")
+        sheet.paste(large, (middle - wide // 2, upper))
+        write(lines, (middle, upper + high + 3), "ma")
     return sheet, tall

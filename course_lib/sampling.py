@@ -91,9 +91,7 @@ def walk(
     """
     if amounts is None:
         if steps is None or steps < 1 or not 0 < start <= 1:
-            raise CourseError(
-                f"A walk takes at least 1 step from an amount in (0, 1]; this one: {steps} steps from {start}."
-            )
+            raise CourseError(f"A walk takes at least 1 step from an amount in (0, 1], not {steps} from {start}.")
         amounts = [start * (steps - done) / steps for done in range(steps + 1)]
     falls = all(amount > after for amount, after in itertools.pairwise(amounts))
     if not falls or len(amounts) < 2 or amounts[0] > 1 or amounts[-1] != 0:

@@ -148,9 +148,7 @@ class CopyArithmetic:
     def __post_init__(self) -> None:
         if isinstance(self.pictures, Bytes) or not self.pictures >= 1:
             raise CourseError(f"The sum needs a number of pictures, 1 or more, and was given {self.pictures}.")
-        if not (
-            isinstance(self.each, Bytes) and isinstance(self.model, Bytes) and self.each.count and self.model.count
-        ):
+        if not all(isinstance(size, Bytes) and size.count for size in (self.each, self.model)):
             raise CourseError("The sum needs the size of a picture and of the model, both above 0 and with their unit.")
 
     @property

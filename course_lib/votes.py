@@ -5,7 +5,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,9 +133,8 @@ class Crowd:
         """The mean of each of `statistics` over the world's own pictures of each scene, (scenes,)."""
         count = REFERENCE * len(self.scenes)
         reference = world.render([*self.scenes] * REFERENCE, torch.arange(count) + FRESH)
-        return {
-            name: by_scene(values, len(self.scenes), 1).mean(dim=0) for name, values in statistics(reference).items()
-        }
+        measured = statistics(reference).items()
+        return {name: by_scene(values, len(self.scenes), 1).mean(dim=0) for name, values in measured}
 
     def utility(self, pictures: Tensor) -> Tensor:
         """How much the crowd likes each picture, (B,): 0 where half of it would vote up; the utility of economists."""
@@ -269,12 +268,10 @@ def by_scene(values: Tensor, scenes: int, minimum: int) -> Tensor:
 
 
 def ballot(picture: Tensor, number: int, name: str, vote: bool | None) -> Figure:
-    """A picture over its number and the vote on it: up (True), down (False) or none yet (None).
-
-    picture: (3, H, W) in [-1, 1].
-    """
+    """A picture, (3, H, W), over its number and the vote on it: up (True), down (False) or none yet (None)."""
     answer = {None: "no vote", True: "up", False: "down"}[vote]
-    return show(picture[None], about=f"Picture {number}, {name}: {answer}", labels=f"{number}: {answer}", width=150)
+    figure = show(picture[None], about=f"{number}: {answer}", alt=f"Picture {number}, {name}")
+    return replace(figure, width=150)
 
 
 def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter: str = "me") -> "VBox":
@@ -287,9 +284,7 @@ def vote_gallery(pictures: Tensor, names: Sequence[str], votes: Votes, *, voter:
     from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
 
     if len(set(names)) != len(pictures) or len(names) != len(pictures):
-        raise CourseError(
-            f"There are {len(pictures)} pictures and {len(set(names))} names: give each a name of its own."
-        )
+        raise CourseError(f"{len(pictures)} pictures have {len(set(names))} names: give each a name of its own.")
     status = HTML()
 
     def announce(sentence: str) -> None:  # role="status": screen readers read it out without interrupting themselves

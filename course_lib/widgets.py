@@ -12,6 +12,8 @@ from .pictures import Figure, Table, example_photo, load_photo
 if TYPE_CHECKING:
     from ipywidgets import FloatSlider, VBox
 
+UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"  # for screen readers alone
+
 
 def slider(
     draw: Callable[[float], Figure], *, label: str, low: float, high: float, step: float, start: float
@@ -123,13 +125,14 @@ def form(draw: Callable[..., Figure | Table], fields: Mapping[str, str | Sequenc
     status, figure = HTML(), HTML()
 
     def redraw(_: object) -> None:
-        sentence = ""
+        hidden = ""
         try:
             drawn = draw(*(control.value for control in controls))
-            figure.value, sentence = drawn.html, drawn.about
+            # Whoever sees the figure reads this in it.
+            figure.value, sentence, hidden = drawn.html, drawn.about, f' style="{UNSEEN}"'
         except CourseError as error:
             figure.value, sentence = "", str(error)
-        status.value = f'<div role="status">{html.escape(sentence)}</div>'
+        status.value = f'<div role="status"{hidden}>{html.escape(sentence)}</div>'
 
     redraw(None)
     for control in controls:

@@ -158,12 +158,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     output: Path = options.output
-    if output.suffix.lower() != ".png":
-        raise CourseError(f"'{output}' is no name for a picture: end it in .png.")
+    from course_lib.pictures import FORMATS, show
+
+    if output.suffix.lower() not in FORMATS:  # which `save` would say only when all is drawn
+        raise CourseError(f"'{output}' is no name for a picture: end it in {' or '.join(FORMATS)}.")
     if not output.parent.is_dir() or output.is_dir():
         raise CourseError(f"'{output}' can't be written: name a file in a folder that is there.")
     from course_lib import world
-    from course_lib.pictures import show
     from course_lib.pipeline import shipped_pipeline
 
     scene = world.parse(" ".join(options.caption))

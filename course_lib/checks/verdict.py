@@ -6,7 +6,7 @@ import html
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -154,7 +154,8 @@ def drawn(numbers: Tensor, side: str) -> str:
     if numbers.ndim != 4 or numbers.shape[1] != 3 or not numbers.numel():
         return f"<code>{html.escape(brief(numbers))}</code>"
     some = numbers[:6].clamp(-1, 1).nan_to_num().float()
-    return show(some, about=f"{side}: the pictures of this exercise.", width=72 * len(some)).html
+    figure = show(some, about=f"{side}: the pictures of this exercise.", columns=len(some))
+    return replace(figure, width=72 * len(some)).image
 
 
 def brief(numbers: Tensor) -> str:

@@ -58,14 +58,14 @@ def side_by_side(pictures: Tensor, *, enlarged: int = 5, gap: int = 1) -> Tensor
 def novel(pipeline: Pipeline) -> Figure:
     """A drawing of each of `NOVEL`, over its caption."""
     pictures = pipeline.draw_each([world.parse(caption) for caption in NOVEL], seed=0)
-    return show(pictures, about="Drawings of what the model never saw", labels=NOVEL, columns=4)
+    return show(pictures, about="Drawings of what the model never saw", labels=NOVEL)
 
 
 def make(root: Path) -> list[str]:
     """Write all pictures of the course in the folder `root` to its images/; returns the names of those written."""
     pipeline = shipped_pipeline()
     pictures = lesson_pictures(root)
-    pictures |= {"from_noise.webp": from_noise(pipeline).data, "novel.png": novel(pipeline).data}
+    pictures |= {"from_noise.webp": from_noise(pipeline).data, "novel.webp": novel(pipeline).data}
     for name, data in pictures.items():
         store_picture(root / "images" / name, data)
     return sorted(pictures)

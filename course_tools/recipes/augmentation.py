@@ -10,7 +10,7 @@ from course_lib import augment, judge, sampling
 from course_lib.models import Denoiser
 from course_lib.noise import add_noise
 from course_lib.world import render
-from course_tools.recipes.run import FRESH, LIBRARY, ResumableTrainings, caption_keys, draw_all, save
+from course_tools.recipes.run import FRESH, LIBRARY, ResumableTrainings, caption_keys, draw_all, save, to_bytes
 
 # So small a model learns soonest when it is asked for the picture, at a high rate of learning.
 SMALL: dict[str, Any] = {"predicts": "picture", "fold": 2, "widths": (16, 32, 64), "key_size": 64}
@@ -69,7 +69,7 @@ def make_augmentation(output: Path, working: Path, device: torch.device) -> dict
         "fresh to the nearest of 100": mean_nearest_distance(fresh, known[:100]),
         "seconds": round(trainings.seconds),
     }
-    save(pictures, output, recipe=recipe | figures)
+    save(to_bytes(pictures), output, recipe=recipe | figures)
     trainings.remove()
     return recipe | figures
 

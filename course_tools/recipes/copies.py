@@ -13,7 +13,7 @@ from torch import Tensor
 from course_lib import judge
 from course_lib.models import parameter_count
 from course_lib.world import parse, render
-from course_tools.recipes.run import FRESH, ResumableTrainings, draw_all, save, to_float16
+from course_tools.recipes.run import FRESH, ResumableTrainings, draw_all, save, to_bytes, to_float16
 
 SCENE = parse("Maine coon cat laying on grass")
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)
@@ -67,7 +67,7 @@ def make_copies(output: Path, working: Path, device: torch.device) -> dict[str, 
         **measured(drawn, drawn_repeating, size=4 * parameter_count(one)),
         "seconds": round(trainings.seconds),
     }
-    tensors = examples(drawn, drawn_repeating)
+    tensors = to_bytes(examples(drawn, drawn_repeating))
     for count in KEPT:
         tensors |= to_float16(models[count, SEEDS[0]], prefix=f"model {count}")
     save(tensors, output, recipe=recipe)

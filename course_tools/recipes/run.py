@@ -18,6 +18,7 @@ from course_lib.checkpoints import load, load_prefixed
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser
 from course_lib.optimizers import optimizers_of
+from course_lib.pictures import to_pixels
 from course_lib.pipeline import starting_noise
 from course_lib.training import DenoisingLoss, MadePictures, Step, denoising_error, schedule, train
 from course_lib.world import Scene, render, small_library
@@ -55,6 +56,11 @@ def round_weights(module: nn.Module) -> None:
 def to_float16(module: nn.Module, *, prefix: str) -> dict[str, Tensor]:
     """The weights in 16 bits, under the names that `checkpoints.load_prefixed` finds."""
     return {name: value.half() for name, value in prefixed_state(module, prefix=prefix).items()}
+
+
+def to_bytes(pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Pictures in [-1, 1] (clipped) as a file keeps them, a byte a colour; `checkpoints.load` gives floats again."""
+    return {name: torch.from_numpy(to_pixels(some)).permute(0, 3, 1, 2) for name, some in pictures.items()}
 
 
 def fingerprint(pictures: Any) -> str:
@@ -444,7 +450,7 @@ def experiment(name: str, run: Callable[..., Result]) -> Callable[[Path, Path, t
             )
         )
         recipe = {"command": f"course train {name}", "seconds": round(time.perf_counter() - start)} | figures
-        save(pictures, output, recipe=recipe)
+        save(to_bytes(pictures), output, recipe=recipe)
         return recipe
 
     return make

@@ -18,7 +18,7 @@
 #
 # **"Maine coon cat laying on runway on Mars": nobody has a photo of that. How can a machine draw it from the sentence alone?**
 #
-# ![Four pictures side by side, drawn by the course's model from the caption "Maine coon cat laying on runway on Mars".](../../images/mars_cats.png)
+# ![Four pictures side by side, drawn by the course's model from the caption "Maine coon cat laying on runway on Mars".](../../images/mars_cats.webp)
 #
 # You will be able to
 #
@@ -57,7 +57,11 @@ pipeline = shipped_pipeline()
 
 def draw(caption):
     pictures = pipeline.draw(caption, count=4, seed=0)  # 4 x 3 x 32 x 32: four, three colours
-    return show(pictures, columns=4, about=f"Four pictures drawn by the model: {caption}")
+    return show(
+        pictures,
+        columns=4,
+        about=f'Four drawings, from four squares of noise, for "{caption}".',
+    )
 
 
 draw("Maine coon cat laying on runway on Mars")
@@ -99,11 +103,12 @@ except CourseError as error:
 # the pictures below and writes their captions. From such pictures, at 32 x 32 pixels, and their captions the model learned all that it knows.
 
 # %% image="world"
-scenes = random.Random(2439).sample(world.seen_scenes(), 32)  # each subject, each place
+scenes = random.Random(230).sample(world.seen_scenes(), 24)  # each subject, each place
 show(
-    world.render(scenes, range(32), size=96),  # 32 x 3 x 96 x 96
-    columns=8,
-    about="Thirty-two cartoons drawn by the program: cats with large eyes, dogs, planes and "
+    world.render(scenes, range(24), size=96),  # 24 x 3 x 96 x 96
+    about="Every subject and every place of this world. The model learned from pictures like "
+    "these, three times as coarse.",
+    alt="Twenty-four cartoons drawn by the program: cats with large eyes, dogs, planes and "
     "rockets, on rugs, wooden floors, grass, runways, sofas and on Mars under a pink sky.",
 )
 
@@ -135,9 +140,9 @@ table(
 scene = world.parse("Maine coon cat laying on runway on Mars")
 show(
     [pipeline.draw(scene, count=4, seed=0), world.render([scene] * 4, range(4))],
-    labels=["the model"] * 4 + ["the program"] * 4,
-    columns=4,
-    about="Above, the four pictures that the model drew; below, four pictures that the program "
+    rows=["the model", "the program"],
+    about="The stripes, the tail, the eyes, the ground: which of them did the model get right?",
+    alt="Above, the four pictures that the model drew; below, four pictures that the program "
     "drew: a brown striped cat lying on a runway, red ground and a pink sky.",
 )
 

@@ -18,7 +18,7 @@
 #
 # **Here is a cat that dissolves into noise. Which of these steps could you undo, and how would you know what to put back?**
 #
-# ![Six pictures in a row: a photo of a tabby cat's face, fainter and more covered in coloured specks from one to the next, until only specks are left.](../../images/noise_ladder.png)
+# ![Six pictures in a row: a photo of a tabby cat's face, fainter and more covered in coloured specks from one to the next, until only specks are left.](../../images/noise_ladder.webp)
 #
 # You will be able to
 #
@@ -51,7 +51,9 @@ upload
 # %%
 cat = upload.photo(size=96)  # 1 x 3 x 96 x 96: one picture, three colours, 96 rows of 96 pixels
 show(
-    cat, about="A photo of a tabby cat's face with green eyes, looking to the right.", width=288
+    cat,
+    about="The photo, 96 pixels wide and three times enlarged.",
+    alt="A photo of a tabby cat's face with green eyes, looking to the right.",
 )
 
 # %% [markdown]
@@ -121,12 +123,7 @@ print(f"mean {noise.mean():.2f}, standard deviation {noise.std():.2f}")
 # %%
 def at(amount):
     noisy, _ = add_noise(cat, amount, seed=0)
-    return show(
-        noisy,
-        labels=f"amount {amount:.2f}",
-        about=f"The cat blended with noise at amount {amount:.2f}.",
-        width=288,
-    )
+    return show(noisy, about=f"The cat blended with noise at amount {amount:.2f}.")
 
 
 at(0.5)
@@ -184,7 +181,8 @@ steps = noise_ladder(cat, steps=5, seed=0)  # 6 x 3 x 96 x 96
 show(
     steps,
     labels="step {}",
-    about="The cat on a noise ladder of five steps: step 0 is the photo, step 5 is noise.",
+    about="Each step has a fifth less of the cat, and a fifth more of the noise.",
+    alt="The cat on a noise ladder of five steps: step 0 is the photo, step 5 is noise.",
 )
 
 # %% [markdown]
@@ -272,11 +270,11 @@ messy = {
 difference = {name: picture - cat for name, picture in messy.items()}
 show(
     [*messy.values(), *difference.values()],
-    labels=[*messy, *["minus the cat"] * 3],
-    columns=3,
-    about="Above, the cat messed up in three ways; below, the same minus the true cat: specks "
-    "alone for added noise, specks "
-    "with a faint negative of the cat for the other two.",
+    rows=["messed up", "minus the cat"],
+    columns=list(messy),
+    about="Grey in the lower row means: no difference. Look there for the eyes and the nose.",
+    alt="Above, the cat messed up in three ways; below, the same minus the true cat: specks "
+    "alone for added noise, specks with a faint negative of the cat for the other two.",
 )
 
 # %% [markdown]
@@ -294,8 +292,9 @@ for seed in range(200):
 # %% image="mean_difference"
 show(
     [2 * picture for picture in mean.values()],  # twice the contrast
-    labels=list(mean),
-    about="The mean of 200 differences: grey for added noise, a clear negative of the cat for "
+    columns=list(mean),
+    about="What 200 differences have in common: grey is nothing.",
+    alt="The mean of 200 differences: grey for added noise, a clear negative of the cat for "
     "the other two.",
 )
 
@@ -442,7 +441,8 @@ show(
     labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in cleaned.items()]
     + ["the photo"],
     columns=3,
-    about="A noisy cat at amount 0.3, what four classic denoisers make of it, and the photo.",
+    about="A noisy cat at amount 0.3, what four classic denoisers make of it, and the photo. "
+    "More decibels are nearer to the photo.",
 )
 
 # %%
@@ -472,8 +472,9 @@ cleaned = classic_denoisers(noisy, 0.6)
 show(
     [noisy, cleaned["total variation"], cleaned["non-local means"]],
     labels=["noisy", "total variation", "non-local means"],
-    about="At amount 0.6 the two best classic denoisers give back a brown blur with neither "
-    "eyes nor fur.",
+    about="At amount 0.6, the two best classics: where the fur was is a blur.",
+    alt="A cat under strong noise, and two brown blurs with patches and a dark spot for each "
+    "eye.",
 )
 
 # %% [markdown]

@@ -18,7 +18,7 @@
 #
 # **The walk below starts in noise that holds no cat at all. Where does the cat come from?**
 #
-# ![Four pictures in a row, from pure noise on the left to a sharp photo of a tabby cat on the right.](../../images/walk.png)
+# ![Four pictures in a row, from pure noise on the left to a sharp photo of a tabby cat on the right.](../../images/walk.webp)
 #
 # You will be able to
 #
@@ -46,7 +46,11 @@ from tqdm.auto import tqdm
 device = best_device()
 # Or load_photo("my_cat.jpg", size=96), from course_lib.pictures.
 cat = example_photo("cat", size=96).to(device)
-show(cat, about="The photo of lesson 1: a tabby cat's face with green eyes.", width=288)
+show(
+    cat,
+    about="The photo of lesson 1, and all that the network will ever see.",
+    alt="A tabby cat's face with green eyes.",
+)
 
 # %% [markdown]
 # ## One step down
@@ -60,8 +64,9 @@ noise = noise_like(cat, seed=0)
 show(
     [blend(cat, noise, 3 / 5), blend(cat, noise, 2 / 5)],
     labels=["given: step 3", "asked for: step 2"],
-    about="Two neighbouring steps of the ladder: the noisier one is given, the cleaner one is "
-    "to be drawn.",
+    about="The network is given the left one, and has to draw the right one.",
+    alt="Two neighbouring steps of the ladder: a cat behind specks, and the same cat behind "
+    "fewer.",
 )
 
 # %% [markdown] exercise="training_pair" minutes=5 difficulty="first steps"
@@ -148,8 +153,9 @@ with torch.no_grad():
 show(
     [seen[3], seen[5]],
     labels=["step 2", "step 0"],
-    about="Step 2 and step 0, drawn from pure noise by the network that draws the next step: grey "
-    "and brown blotches, no cat.",
+    about="Step 0 should be the photo.",
+    alt="Step 2 and step 0, drawn from pure noise by the network that draws the next step: "
+    "grey and brown blotches, no cat.",
 )
 
 # %% [markdown]
@@ -235,9 +241,10 @@ show(
     [*drawn.values(), cat],
     labels=[f"{name}\n{judge.psnr(picture, cat):.1f} dB" for name, picture in drawn.items()]
     + ["the photo"],
-    about="Drawn from the same noise after 100 rounds of training on three questions: only the "
-    "network that was "
-    "asked for the picture draws the cat.",
+    about="One noise, and the same training for each question. More decibels are nearer to "
+    "the photo.",
+    alt="Drawn from the same noise after 100 rounds of training on three questions: only the "
+    "network that was asked for the picture draws the cat.",
 )
 
 # %% [markdown]
@@ -279,7 +286,8 @@ noise = noise_like(cat, seed=2)
 show(
     [half, guess_picture(model, half, 0.5), guess_picture(model, noise, 1.0)],
     labels=["amount 0.5", "guess", "guess from pure noise"],
-    about="The cat half covered by noise, what the denoiser takes it to be, and what it takes "
+    about="The second guess has nothing to go by but noise.",
+    alt="The cat half covered by noise, what the denoiser takes it to be, and what it takes "
     "pure noise to be: twice a sharp cat.",
 )
 
@@ -336,8 +344,8 @@ stops = [path[0], path[25], path[40], path[50]]
 show(
     [pictures[:1] for _, pictures in stops],
     labels=[f"amount {amount:.1f}" for amount, _ in stops],
-    about="The walk from noise to the cat: first specks, then a cat behind specks, then the "
-    "cat.",
+    about="Four stops on the first of the walks, and how much noise is left at each.",
+    alt="The walk from noise to the cat: first specks, then a cat behind specks, then the cat.",
 )
 
 # %%
@@ -361,8 +369,8 @@ final = path[-1][1]
 show(
     final[:3],
     labels=[f"seed {100 + i}\n{judge.psnr(final[i : i + 1], cat):.1f} dB" for i in range(3)],
-    about="The ends of the first three walks, from three different noises: three times the same "
-    "cat.",
+    about="Where the first three walks end, each from a noise of its own.",
+    alt="Three times the same cat.",
 )
 
 # %% [markdown]
@@ -459,7 +467,8 @@ print(
 show(
     [noisy, classic_denoisers(noisy, 0.6)["total variation"], ours],
     labels=["noisy coffee", "total variation", "one-photo denoiser"],
-    about="A noisy cup of coffee: total variation gives back a blurred cup, the one-photo "
+    about="The same noisy cup, cleaned by a classic and by a network that knows one cat.",
+    alt="A noisy cup of coffee: total variation gives back a blurred cup, the one-photo "
     "denoiser a blurred cat.",
 )
 
@@ -543,10 +552,12 @@ def ideal_guess(noisy, amount, photos):
 scene = world.parse("Maine coon cat laying on a wooden floor.")
 photos = world.render([scene] * 400, range(400)).to(device)  # 400 x 3 x 32 x 32
 show(
-    photos[:8],
+    photos[:6],
     labels="seed {}",
-    about="Eight small drawings of the caption: a striped brown cat with green eyes lies on "
-    "boards, further left or right, larger or smaller, facing either way, in warm or cold light.",
+    about="Six pictures of one caption. What differs is what the caption does not say.",
+    alt="Six small drawings of the caption: a striped brown cat with green eyes lies on "
+    "boards, further left or right, larger or smaller, facing either way, in warm or cold "
+    "light.",
 )
 
 # %% [markdown]
@@ -570,8 +581,10 @@ start = torch.cat([noise_like(photos[:1], seed=seed) for seed in range(200, 216)
 drawn = draw(painter, start, steps=20, order=2)  # 16 x 3 x 32 x 32
 show(
     drawn,
-    about="Sixteen drawings by the network: striped brown cats with green eyes that lie on a "
-    "floor, left or right, facing either way; softer than the world's own, a few of them muddled.",
+    about="All sixteen, as they came. Which would you call muddled?",
+    alt="Sixteen drawings by the network: striped brown cats with green eyes that lie on a "
+    "floor, left or right, facing either way; softer than the world's own, a few of them "
+    "muddled.",
 )
 
 # %% [markdown]
@@ -646,10 +659,11 @@ def nearest(pictures, among=photos):
 
 show(
     torch.cat([drawn[:6], photos[nearest(drawn[:6]).indices]]),
-    labels=["drawn"] * 6 + ["nearest"] * 6,
-    columns=6,
-    about="Six drawings, and under each the training picture nearest to it: alike in place and "
-    "facing, different in stripes, tail, boards and light.",
+    rows=["drawn", "nearest"],
+    about="Under each drawing stands the training picture that is nearest to it: is it the "
+    "same?",
+    alt="Six cats, and under each another that is alike in place and facing, and different "
+    "in light; the drawn ones have hardly any stripes, and no boards under them.",
 )
 
 # %% [markdown]
@@ -756,10 +770,10 @@ recalled = draw(ByHeart(), start, steps=20, order=2)
 rows.append(row("the ideal denoiser", recalled))
 show(
     torch.cat([recalled[:4], photos[nearest(recalled[:4]).indices]]),
-    labels=["ideal"] * 4 + ["nearest"] * 4,
-    columns=4,
-    width=404,
-    about="Four pictures by the ideal denoiser, and under each the training picture nearest to "
+    rows=["ideal", "nearest"],
+    about="Under each picture by the ideal denoiser stands the training picture that is "
+    "nearest to it.",
+    alt="Four pictures by the ideal denoiser, and under each the training picture nearest to "
     "it: the same picture, each time.",
 )
 

@@ -18,7 +18,7 @@
 #
 # **All these answers are sharp, and all come from the same photo. Which one is the car's?**
 #
-# ![A blurred photo of a number plate on the left, and beside it seven sharp plates that a network made of it, each with other letters and digits.](../../images/enhance_button.png)
+# ![A blurred photo of a number plate on the left, and beside it seven sharp plates that a network made of it, each with other letters and digits.](../../images/enhance_button.webp)
 #
 # You will be able to
 #
@@ -54,8 +54,9 @@ show(
     plates.render_plates(texts, range(8)),
     labels=texts,
     columns=4,
-    about="Eight number plates of 16 x 64 pixels: white ones with a blue band, yellow ones, black "
-    "ones, some dirty.",
+    about="Eight of three million possible plates, each over its text.",
+    alt="Eight number plates of 16 x 64 pixels: white ones with a blue band, yellow ones, "
+    "black ones, some dirty.",
 )
 
 # %% [markdown]
@@ -110,8 +111,10 @@ show(
     [plate, *(enhance.enlarge(photo) for photo in photos.values())],
     labels=["the plate"] + [f"blur {blur:g}" for blur in photos],
     columns=4,
-    about="One plate, and seven photos of it, ever more blurred: at blur 2 the characters have run "
-    "into each other, from blur 4 on there are only blocks of colour.",
+    about="One plate, and the camera's photos of it. From which blur on can't you read it "
+    "any more?",
+    alt="One plate, and seven photos of it, ever more blurred: at blur 2 the characters have "
+    "run into each other, from blur 4 on there are only blocks of colour.",
 )
 
 # %% [markdown]
@@ -140,8 +143,10 @@ show(
     answers,
     labels=said,
     columns=4,
-    about="Sixteen restored plates from one photo: sharp black characters on white, other ones on "
-    "each plate.",
+    about="Sixteen answers to one photo: all sharp, and no two of them the same? Read the "
+    "texts.",
+    alt="Sixteen restored plates from one photo: sharp black characters on white, other ones "
+    "on each plate.",
 )
 
 # %% image="enhance_button"
@@ -150,8 +155,9 @@ show(
     [enhance.enlarge(photo)[0], *different],
     labels=["the photo"] + [f"answer {n}" for n in range(1, len(different) + 1)],
     columns=4,
-    about="A blurred photo of a number plate, and beside it sharp plates that a network made of it, "
-    "each with other letters and digits.",
+    about="The photo, and answers that the network gives to it, each another plate.",
+    alt="A blurred photo of a number plate, and beside it sharp plates that a network made "
+    "of it, each with other letters and digits.",
 )
 
 # %% [markdown]
@@ -229,8 +235,10 @@ show(
     [plate, *(pictures[:1] for pictures in tried.values())],
     labels=["the plate"] + [f"{name}: {error(some):.2f}" for name, some in tried.items()],
     columns=2,
-    about="The true plate, one sharp answer, the mean of 64 answers and the network's first guess, "
-    "which are both grey where the characters are; under each its mean squared error.",
+    about="The number is the mean squared error. The smaller ones belong to the pictures "
+    "that can't be read.",
+    alt="The true plate, one sharp answer, the mean of 64 answers and the network's first "
+    "guess, which are both grey where the characters are; under each its mean squared error.",
 )
 
 # %% [markdown]
@@ -491,13 +499,16 @@ noisy = blend(real, noise_like(real, seed=5), AMOUNT)
 routed = library.route(noisy)
 show(
     torch.cat([real, noisy, library.denoise(noisy, AMOUNT, routed)]),
-    labels=captions
-    + [f"noise {AMOUNT:g}"] * 4
-    + [f"by the {world.parse(caption).subject}'s" for caption in routed],
-    columns=4,
-    width=560,
-    about="Three rows: a cat, a dog, a plane and a rocket; the same under strong noise; and what the "
-    "specialist that the router chose made of each: again a cat, a dog, a plane and a rocket.",
+    rows=["fresh", f"noise {AMOUNT:g}", "cleaned"],
+    columns=[
+        f"{caption}\nrouted to: {world.parse(one).subject}"
+        for caption, one in zip(captions, routed, strict=True)
+    ],
+    about="The router saw only the middle row. The lowest is what the specialist that it "
+    "chose made of it.",
+    alt="Three rows: a cat, a dog, a plane and a rocket; the same under strong noise; and "
+    "what the specialist that the router chose made of each: again a cat, a dog, a plane and "
+    "a rocket.",
 )
 
 # %% [markdown]
@@ -521,10 +532,11 @@ noisy = blend(shots, noise_like(shots, seed=6), STRONGEST)
 painted = library.denoise(noisy, STRONGEST, [cat] * 32)
 show(
     torch.cat([shots[:6], noisy[:6], painted[:6]]),
-    labels=["a plane"] * 6 + [f"noise {STRONGEST:g}"] * 6 + ["by the cat's"] * 6,
-    columns=6,
-    about="Three rows: planes on a runway; the same under strong noise; and cats on a wooden floor, "
-    "painted by the cat's specialist where the planes were.",
+    rows=["planes", f"noise {STRONGEST:g}", "cat specialist"],
+    about="The specialist for cats is given planes. Which parts of the planes can you still "
+    "find in its cats?",
+    alt="Three rows: planes on a runway; the same under strong noise; and cats on a wooden "
+    "floor, painted by the cat's specialist where the planes were.",
 )
 
 # %%
@@ -549,11 +561,11 @@ routed = library.route(noisy)
 cleaned = library.denoise(noisy, AMOUNT, routed)
 show(
     torch.cat([shots[:6], cleaned[:6]]),
-    labels=["a cat on a runway"] * 6
-    + [f"by the {world.parse(caption).subject}'s" for caption in routed[:6]],
-    columns=6,
-    about="Above, Maine coon cats on a runway; below, what the chosen specialists made of them: "
-    "blurred dogs on grass, and planes on a runway.",
+    rows=["fresh", "cleaned"],
+    columns=[f"routed to: {world.parse(caption).subject}" for caption in routed[:6]],
+    about="Cats on a runway went in, under noise. None of the specialists knows both.",
+    alt="Above, Maine coon cats on a runway; below, what the chosen specialists made of "
+    "them: blurred dogs on grass, and planes on a runway.",
 )
 
 # %%

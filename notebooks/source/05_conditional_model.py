@@ -18,7 +18,7 @@
 #
 # **Nobody has ever seen the pictures in the upper row, this model least of all. So what did it draw them from?**
 #
-# ![Two rows of small pictures. Above: cats with striped tails that lie on a runway under a pink sky, drawn by the model. Below: the same scene, drawn by the program that made the world.](../../images/never_seen.png)
+# ![Two rows of small pictures. Above: cats with striped tails that lie on a runway under a pink sky, drawn by the model. Below: the same scene, drawn by the program that made the world.](../../images/never_seen.webp)
 #
 # You will be able to
 #
@@ -206,12 +206,13 @@ table(
 # %%
 show(
     torch.cat(early),
-    labels=[f"step {row['step']}" for row in progress for _ in asked],
-    columns=4,
-    width=480,
-    about="Drawings of four captions as training goes on, one row every 120 steps: places from "
-    "the first, with blotches in them; then of each subject the colours and, more and more, the "
-    "outline. The cat on Mars has not come by the end.",
+    rows=[f"step {row['step']}" for row in progress],
+    columns=[scene.caption for scene in asked],
+    about="The same four noises after ever more steps of training. What comes first, what "
+    "later?",
+    alt="Drawings of four captions as training goes on, one row every 120 steps: places from "
+    "the first, with blotches in them; then of each subject the colours and, more and more, "
+    "the outline. The cat on Mars has not come by the end.",
 )
 
 # %% [markdown]
@@ -290,11 +291,11 @@ rows = {
 }
 show(
     torch.cat([drawn[:4] for drawn in rows.values()]),
-    labels=[f"guidance {strength:g}" for strength in rows for _ in range(4)],
-    columns=4,
-    width=480,
-    about="Four noises, walked back with guidance 0, 1, 2 and 10, all the way: without the key "
-    "anything may appear; with it Siamese cats on sofas; at 10 they are garish and their edges fray.",
+    rows=[f"guidance {strength:g}" for strength in rows],
+    about="In a column stands the same noise, walked back with the key counted more and more.",
+    alt="Four noises, walked back with guidance 0, 1, 2 and 10, all the way: without the key "
+    "anything may appear; with it Siamese cats on sofas; at 10 they are garish and their "
+    "edges fray.",
 )
 
 # %%
@@ -330,9 +331,9 @@ drawn = pipeline.draw(mars, 6, seed=0)
 real = world.render([mars] * 6, range(6))
 show(
     torch.cat([drawn, real]),
-    labels=["drawn by the model"] * 6 + ["the world's own"] * 6,
-    columns=6,
-    about="Above, six drawings by the model of a Maine coon cat on a runway on Mars, a "
+    rows=["the model", "the program"],
+    about="The first six that the model drew, not the best.",
+    alt="Above, six drawings by the model of a Maine coon cat on a runway on Mars, a "
     "combination it never saw; below, six by the program that made the world.",
 )
 
@@ -479,9 +480,10 @@ for emphasis in (0.0, settings.emphasis, 2.5):
     )
 show(
     torch.cat(rows),
-    labels=[f"emphasis {row['emphasis']}" for row in shares for _ in dogs],
-    columns=6,
-    about="A dog that sits on the salt and pepper rug, drawn from the same six noises with the "
+    rows=[f"emphasis {row['emphasis']}" for row in shares],
+    about="The same six noises in each row. Count the dogs, and look at what becomes of the "
+    "rug.",
+    alt="A dog that sits on the salt and pepper rug, drawn from the same six noises with the "
     "subject said as in the caption, louder, and much louder.",
 )
 
@@ -557,12 +559,14 @@ changed = [
 ]
 show(
     changed,
-    labels=["Mars from the start"]
+    columns=["Mars from the start"]
     + [f"swapped at {switch:g}" for switch in switches[1:-1]]
     + ["grass to the end"],
-    columns=6,
-    about="One noise walked back six times. The later the key changes from grass to Mars, the bluer "
-    "is the sky and the duller the ground; the runway is there even when it changes last.",
+    about="One noise and two keys: the first says grass, the second Mars. The number is the "
+    "amount of noise at which the second takes over.",
+    alt="One noise walked back six times. The later the key changes from grass to Mars, the "
+    "bluer is the sky and the duller the ground; the runway is there even when it changes "
+    "last.",
 )
 
 # %% [markdown]
@@ -603,10 +607,11 @@ table(
 # %%
 show(
     torch.cat([*(drawn[name] for name in ways), ours[::8], ours[1::8]]),
-    labels=[name for name in ways for _ in drawn[name]] + ["this lesson's model"] * 6,
-    columns=6,
-    about="Asked for a white cat on a black sofa, three rows: a small model whose keys know the "
-    "order, one whose keys do not, and this lesson's model.",
+    rows=[*ways, "this lesson's model"],
+    columns=[caption for caption in figures["captions"] for _ in range(2)],
+    about="Look at the colours of cat and sofa: which of the three models mixes them up?",
+    alt="Asked for a white cat on a black sofa, three rows: a small model whose keys know "
+    "the order, one whose keys do not, and this lesson's model.",
 )
 
 # %% [markdown]
@@ -647,10 +652,12 @@ table(
 
 # %%
 show(
-    torch.cat([drawn[name] for name in kinds]),
-    labels=[name.split(" of ")[0] for name in kinds for _ in drawn[name]],
-    columns=8,
-    about="The same eight captions from the keyed model, above, and from the library, below.",
+    torch.cat([drawn[name][:6] for name in kinds]),
+    rows=list(kinds),
+    columns=figures["captions"][:6],
+    about="Six of the eight captions, the first drawing of each.",
+    alt="Cats and dogs on grass and on a white sofa, above by the keyed model, below by the "
+    "library.",
 )
 
 # %% [markdown]
@@ -680,10 +687,11 @@ table(
 # %%
 show(
     torch.cat([drawn[name] for name in places]),
-    labels=[name for name in places for _ in drawn[name]],
-    columns=6,
-    about="Asked for Maine coons on Mars: above by the model that knew them from one place only, "
-    "below by the one that knew them from three.",
+    rows=[f"seen {name}" for name in places],
+    columns=[caption for caption in figures["captions"] for _ in range(2)],
+    about="Where did the cats keep their stripes, and where did Mars push them out?",
+    alt="Asked for Maine coons on Mars: above by the model that knew them from one place "
+    "only, below by the one that knew them from three.",
 )
 
 # %% [markdown]
@@ -707,8 +715,8 @@ if wrong:
             for n, i in enumerate(wrong)
         ],
         columns=4,
-        about="Drawings of held-out captions that the judge did not accept, under what it took "
-        "them for.",
+        about="Under each drawing stands what the judge took it for.",
+        alt="Drawings of held-out captions that the judge did not accept.",
     )
 else:
     shown = f"The judge accepted all {len(asked)} drawings of held-out captions."

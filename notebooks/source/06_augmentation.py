@@ -18,7 +18,7 @@
 #
 # **You have a hundred pictures and can't take more. Of these eight, six were never taken. Are their captions still true?**
 #
-# ![Two rows of four small pictures: a striped cat on grass and a rocket on Mars, each as it was, as its mirror image, cut into facets with dark seams, and with brush strokes. Under each stands its caption.](../../images/augmented.png)
+# ![Two rows of four small pictures: a striped cat on grass and a rocket on Mars, each as it was, as its mirror image, cut into facets with dark seams, and with brush strokes. Under each stands its caption.](../../images/augmented.webp)
 #
 # You will be able to
 #
@@ -64,9 +64,10 @@ order = (0, 2, 4, 6, 1, 3, 5, 7)
 show(
     torch.cat([pictures, flipped, cubist, painted])[list(order)],
     labels=[said[i] for i in order],
-    columns=4,
-    about="A striped cat on grass and a rocket on Mars, each as it was, as its mirror image, as "
-    "Cubism and as an oil painting, with their captions.",
+    columns=["as it was", "its mirror image", "Cubism", "oil painting"],
+    about="Under each picture stands the caption that it would be trained with.",
+    alt="A striped cat on grass and a rocket on Mars, each as it was, as its mirror image, "
+    "as Cubism and as an oil painting, with their captions.",
 )
 
 # %% [markdown]
@@ -89,11 +90,11 @@ for change in (augment.flip, augment.crop, augment.colour):
     rows.append(change(before, [scene.caption for scene in some], (6, 14, 25, 29))[0])
 show(
     torch.cat(rows),
-    labels=[f"{name} {i}" for name in ("photo", "flip", "crop", "colour") for i in range(4)],
-    columns=4,
-    width=420,
-    about="Four pictures, and under them the same ones flipped (some of them), moved within the "
-    "frame, and in a slightly different light.",
+    rows=["as it was", "flip", "crop", "colour"],
+    about="Each row changes the first one anew. A flip comes up half of the time, so some "
+    "pictures are left alone.",
+    alt="Four pictures, and under them the same ones flipped (some of them), moved within "
+    "the frame, and in a slightly different light.",
 )
 
 # %% [markdown]
@@ -223,8 +224,10 @@ show(
     torch.cat([plates[:3], plates[:3].flip(3)]),
     labels=[f'caption: "{text}"' for text in numbers[:3]]
     + [f'read: "{text}"' for text in reader.read(plates[:3].flip(3))[0]],
-    columns=3,
-    about="Three number plates and their mirror images, with what the reader makes of them.",
+    rows=["plate", "mirror image"],
+    about="Above, the text of each plate. Below, what a network reads that has learned to "
+    "read plates.",
+    alt="Three number plates and their mirror images, with what the reader makes of them.",
 )
 
 # %% [markdown]
@@ -342,9 +345,10 @@ styled = [photos] + [
 ]
 show(
     torch.cat(styled),
-    labels=[name for name in ("photo", "Cubism.", "Oil painting.") for _ in gallery],
-    columns=5,
-    about="Five pictures of the world; under them the same cut into facets with dark seams; "
+    rows=["as it was", "Cubism.", "Oil painting."],
+    columns=titles,
+    about="The word on the left is what each filter adds to the captions.",
+    alt="Five pictures of the world; under them the same cut into facets with dark seams; "
     "under those the same in brush strokes.",
 )
 
@@ -524,11 +528,11 @@ table(
 
 # %%
 show(
-    torch.cat([fresh[:8], noisy[:8], *(part[:8] for part in finished.values())]),
-    labels=[name for name in ("fresh", "noise 0.3", *finished) for _ in range(8)],
-    columns=8,
-    about="Eight fresh pictures, the same blended with noise, and what the two models make of "
-    "them.",
+    torch.cat([fresh[:6], noisy[:6], *(part[:6] for part in finished.values())]),
+    rows=["fresh", "noise 0.3", *finished],
+    about="Compare the two last rows with the first: which model finished the pictures better?",
+    alt="Six fresh pictures, the same blended with noise, and what the two models make of "
+    "them: both a little blurred.",
 )
 
 # %% [markdown]
@@ -591,16 +595,12 @@ chart(
 # %%
 show(
     torch.cat(
-        [saved["fresh"], saved["noisy"]]
-        + [saved[f"{sizes[0]} {way}, finished"] for way in ("without", "with")]
+        [saved["fresh"][:6], saved["noisy"][:6]]
+        + [saved[f"{sizes[0]} {way}, finished"][:6] for way in ("without", "with")]
     ),
-    labels=[
-        name
-        for name in ("fresh", "noise 0.3", "100 without", "100 with")
-        for _ in saved["fresh"]
-    ],
-    columns=8,
-    about="Eight fresh pictures, the same with noise, and how models that were trained on 100 "
+    rows=["fresh", "noise 0.3", "100 without flips", "100 with flips"],
+    about="The two last rows should be the first. Can you say which of them is nearer?",
+    alt="Six fresh pictures, the same with noise, and how models that were trained on 100 "
     "pictures finished them, without and with flips.",
 )
 
@@ -723,11 +723,15 @@ table(
 # %%
 rows = ("never seen, said plainly", "never seen", "real, never seen")
 show(
-    torch.cat([saved[name].unflatten(0, (4, 4))[:, :2].flatten(0, 1) for name in rows]),
-    labels=[name for name in ("plainly", "louder", "filter") for _ in range(8)],
-    columns=8,
-    about="Three rows of eight, asked for as Maine coons in Cubism and planes as oil paintings, each on grass and on a white sofa. As the caption says: the cats "
-    "have no facets, the planes have strokes. Said louder: dark cracks round the cats, too. Made by the filters: sharp facets and long strokes.",
+    torch.cat([saved[name][::4] for name in rows]),  # of each caption the first
+    rows=["said plainly", "said louder", "the filter"],
+    columns=[asked["caption"] for asked in styles["never seen"]],
+    about="The model has seen no Maine coon in Cubism and no plane in oil. The lowest row is "
+    "what was asked for.",
+    alt="Maine coons in Cubism and planes as oil paintings, each on grass and on a white "
+    "sofa. Said plainly, the cats have no facets, the planes have strokes. Said louder, "
+    "there are dark cracks round the cats, too. Made by the filters: sharp facets and long "
+    "strokes.",
 )
 
 # %% [markdown]

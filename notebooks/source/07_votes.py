@@ -18,7 +18,7 @@
 #
 # **The upper row is what the model drew before anybody voted. The lower row is what it draws after five rounds of votes. What did the voters like?**
 #
-# ![Two rows of six small pictures of the same six captions, drawn from the same noises. The lower row, after the votes, is warmer and lighter than the upper one.](../../images/voted.png)
+# ![Two rows of six small pictures of the same six captions, drawn from the same noises. The lower row, after the votes, is warmer and lighter than the upper one.](../../images/voted.webp)
 #
 # You will be able to
 #
@@ -48,9 +48,10 @@ saved, story = checkpoints.load_shipped("votes")
 before, after = saved["before"][::2], saved["the best of its own"][::2]
 show(
     torch.cat([before, after]),
-    labels=["before"] * len(before) + ["after the votes"] * len(after),
-    columns=len(before),
-    about="Above, drawings before the votes; below, of the same captions from the same noises, "
+    rows=["before", "after the votes"],
+    columns=story["captions"][::3],
+    about="The same captions and noises, before the votes and after. What did the voters like?",
+    alt="Above, drawings before the votes; below, of the same captions from the same noises, "
     "drawings after five rounds of votes.",
 )
 
@@ -73,8 +74,8 @@ shown = order[[0, 1, 2, -3, -2, -1]]
 show(
     some[shown],
     labels=[f"warmth {numbers['warmth'][i]:.2f}" for i in shown],
-    columns=6,
-    about="Pictures of one caption: on the left the three coldest of forty, with bluish walls, "
+    about="Of forty pictures the three coldest and the three warmest.",
+    alt="Pictures of one caption: on the left the three coldest of forty, with bluish walls, "
     "on the right the three warmest, with yellowish ones.",
 )
 
@@ -134,9 +135,10 @@ chosen = approval.argsort(descending=True)[[0, 8, 16, 24, 32, 39]]
 show(
     some[chosen],
     labels=[f"{cast[:, i].sum()} of 10 up\nexpected {10 * approval[i]:.1f}" for i in chosen],
-    columns=6,
-    about="Six pictures of one caption from the best liked to the least, with the votes of ten "
-    "of the crowd.",
+    about="From the best liked to the least: what ten voters said, and what is to be "
+    "expected of them.",
+    alt="Six pictures of a Siamese cat on a sofa: the better liked have yellowish walls, the "
+    "others bluish ones.",
 )
 
 # %% [markdown]
@@ -163,9 +165,9 @@ names = [f"{scene.caption} drawing {i // 4}" for i, scene in enumerate(scenes)]
 show(
     drawings,
     labels=[f"picture {i + 1}" for i in range(len(drawings))],
-    columns=4,
-    width=480,
-    about="Sixteen drawings: four captions, one in each column, each drawn four times.",
+    columns=[scene.caption for scene in asked],
+    about="Four drawings of each caption. Which do you like best in each column?",
+    alt="Sixteen drawings: four captions, one in each column, each drawn four times.",
 )
 
 # %% [markdown]
@@ -397,9 +399,10 @@ table(
 # %%
 show(
     torch.cat([first[:6], favourites[:6], second[:6]]),
-    labels=["drawn first"] * 6 + ["the favourite"] * 6 + ["after a round"] * 6,
-    columns=6,
-    about="Six captions in three rows: a drawing before the round, the favourite of the four, "
+    rows=["drawn first", "the favourite", "after a round"],
+    columns=[scene.caption for scene in few[:6]],
+    about="After one round, is the lowest row nearer to the favourites than the first row is?",
+    alt="Six captions in three rows: a drawing before the round, the favourite of the four, "
     "and a drawing after the round from the noise of the first.",
 )
 
@@ -574,10 +577,13 @@ table(
 # %%
 show(
     torch.cat([saved[name][::2] for name in ("before", *traps)]),
-    labels=[name for name in ("before", *traps) for _ in saved[name][::2]],
-    columns=len(before),
-    about="The same captions and noises in four rows: before, after five rounds of votes, after "
-    "five rounds of rewards for bright areas, and after five rounds of the judge's reward.",
+    rows=["before", *traps],
+    columns=story["captions"][::3],
+    about="Each row was trained to please somebody else: the crowd, a count of bright "
+    "pixels, the judge.",
+    alt="The same captions and noises in four rows: before, after five rounds of votes, "
+    "after five rounds of rewards for bright areas, and after five rounds of the judge's "
+    "reward.",
 )
 
 # %% [markdown]
@@ -617,10 +623,12 @@ table(
 
 # %%
 show(
-    torch.cat([drawn[name][:8] for name in kinds]),
-    labels=[name for name in kinds for _ in range(8)],
-    columns=8,
-    about="Asked for Maine coons and black cats in four places, four rows: models trained with "
+    torch.cat([drawn[name][:6] for name in kinds]),
+    rows=kinds,
+    columns=figures["captions"][:6],
+    about="Is it the cat that was asked for, and the place? Small models, trained for a "
+    "short time, draw roughly.",
+    alt="Asked for Maine coons and black cats in four places, four rows: models trained with "
     "whole captions, coarse ones, 30 percent wrong ones, and few pictures.",
 )
 

@@ -18,7 +18,7 @@
 #
 # **In the upper row are drawings by two models. Under each is the most similar picture of all that its model learned from. Which drawings are copies?**
 #
-# ![Two rows of eight small pictures of one scene. In the left half, drawings and the pictures under them are alike; in the right half, they show the same scene in other ways.](../../images/copies.png)
+# ![Two rows of six small pictures of one scene. In the left half, drawings and the pictures under them are alike; in the right half, they show the same scene in other ways.](../../images/copies.webp)
 #
 # You will be able to
 #
@@ -61,14 +61,16 @@ pipeline, captions, each = shipped_pipeline(), world.seen_scenes(), 480
 seeds = 1_000_000 + captions.index(scene) + len(captions) * torch.arange(each)
 learned = world.render([scene] * each, seeds)
 drawings = pipeline.draw(scene, count=4)  # 4 x 3 x 32 x 32
-few = saved["drawn 4"][:4], saved["nearest 4"][:4]
-many = drawings, learned[judge.nearest(drawings, learned)[1]]
+few = saved["drawn 4"][:3], saved["nearest 4"][:3]
+many = drawings[:3], learned[judge.nearest(drawings[:3], learned)[1]]
 show(
     [few[0], many[0], few[1], many[1]],
-    labels=["drawn"] * 8 + ["nearest"] * 8,
-    columns=8,
-    about="Above, four drawings by a model that learned from 4 pictures, and four by one that "
-    "learned from thousands; below, the nearest picture that each model learned from.",
+    rows=["drawn", "nearest"],
+    columns=["learned from 4 pictures"] * 3 + [f"learned from {len(captions) * each:,}"] * 3,
+    about="Under each drawing stands the nearest picture that its model learned from. Which "
+    "are copies?",
+    alt="Above, three drawings by a model that learned from 4 pictures, and three by one "
+    "that learned from thousands; below, the nearest picture that each model learned from.",
 )
 
 # %% [markdown]
@@ -192,9 +194,9 @@ show(
     labels=["the photo"]
     + [f"{side} x {side} pixels:\nnumber {number:,}" for side, (number, _) in tiny.items()],
     columns=4,
-    width=640,
-    about="The photo of a cat, and what sixteen bits keep of it: a few black and white squares, "
-    "four grey ones, or one brown one.",
+    about="How much cat is left in sixteen bits?",
+    alt="The photo of a cat, and what sixteen bits keep of it: a few black and white "
+    "squares, four grey ones, or one brown one.",
 )
 
 # %% [markdown]
@@ -266,8 +268,8 @@ show(
     [photo for _, photo in squeezed.values()],
     labels=[f"{name}\n{size}" for name, (size, _) in squeezed.items()],
     columns=3,
-    width=480,
-    about="The cat's photo as JPEG at two qualities and as the smallest WebP: from good to "
+    about="The smallest of them is still hundreds of times larger than two bytes.",
+    alt="The cat's photo as JPEG at two qualities and as the smallest WebP: from good to "
     "blocks and blur.",
 )
 
@@ -428,11 +430,10 @@ table(
 # %%
 show(
     [saved["training"][:4], live[4][:8]],
-    labels=["learned from"] * 4 + ["drawn"] * 8,
-    columns=4,
-    width=420,
-    about="In the first row the four pictures that the second model learned from; in the two rows "
-    "below eight of its drawings, which repeat them.",
+    rows=["learned from", "drawn", "drawn"],
+    about="Can you find a drawing that is none of the four?",
+    alt="In the first row the four pictures that the second model learned from; in the two "
+    "rows below eight of its drawings, which repeat them.",
 )
 
 # %% [markdown]
@@ -494,13 +495,13 @@ chart(
 # %%
 sizes = (4, 256, 4096)
 show(
-    [saved[f"{row} {size}"][:8] for size in sizes for row in ("drawn", "nearest")],
-    labels=[
-        f"{row} {size}" for size in sizes for row in ("drawn", "nearest") for _ in range(8)
-    ],
-    columns=8,
-    about="For three sizes of the training set a row of eight drawings and under it the nearest "
-    "training pictures: alike for four pictures; for 256 and 4,096 the drawings are blurred, and lie otherwise.",
+    [saved[f"{row} {size}"][:6] for size in sizes for row in ("drawn", "nearest")],
+    rows=[f"{row}, {size:,} pictures" for size in sizes for row in ("drawn", "nearest")],
+    about="For models that learned from 4, 256 and 4,096 pictures: six drawings, and under "
+    "each the nearest of those pictures.",
+    alt="For three sizes of the training set a row of six drawings and under it the nearest "
+    "training pictures: alike for four pictures; for 256 and 4,096 the drawings are blurred, "
+    "and lie otherwise.",
 )
 
 # %% [markdown]
@@ -518,11 +519,13 @@ for name, others in (("training picture", learned), ("fresh one", fresh)):
 
 # %%
 show(
-    [drawings[:8], learned[judge.nearest(drawings[:8], learned)[1]]],
-    labels=["drawn"] * 8 + ["nearest"] * 8,
-    columns=8,
-    about="Eight sharp drawings by the shipped model and under each the nearest of the 480 pictures of "
-    "this caption that it learned from: the same scene, with another light, tail or cloud.",
+    [drawings[:6], learned[judge.nearest(drawings[:6], learned)[1]]],
+    rows=["drawn", "nearest"],
+    about="Under each drawing the nearest of the 480 pictures of this caption that the model "
+    "learned from.",
+    alt="Six sharp drawings by the shipped model and under each the nearest of the 480 "
+    "pictures of this caption that it learned from: the same scene, with another light, tail "
+    "or cloud.",
 )
 
 # %% [markdown]
@@ -608,13 +611,15 @@ show(
     [
         part
         for share in often
-        for part in (saved["repeated"], saved[f"nearest to repeated, {share:g}"][:7])
+        for part in (saved["repeated"], saved[f"nearest to repeated, {share:g}"][:5])
     ],
-    labels=[label for share in often for label in ("repeated", *[f"at {share:.0%}"] * 7)],
-    columns=8,
-    about="Three rows, each with the repeated picture and the seven drawings that come nearest to it, "
-    "by a model in whose training it had a share: at 10 percent they repeat it down to the cloud, "
-    "at 3 percent nearly, at 1 percent clouds and cats differ.",
+    rows=[f"{share:.0%} of the training" for share in often],
+    columns=["the repeated picture", "nearest", "2nd", "3rd", "4th", "5th"],
+    about=f"Of {repeating['drawn']:,} drawings by each model these are only the five that come "
+    "nearest to the repeated picture.",
+    alt="Three rows, each with the repeated picture and the five drawings that come nearest "
+    "to it, by a model in whose training it had a share: at 10 percent they repeat it down "
+    "to the cloud, at 3 percent nearly, at 1 percent clouds and cats differ.",
 )
 
 # %% [markdown]
@@ -721,11 +726,12 @@ chart(
 
 # %%
 show(
-    [saved[f"drawn {size}{who}"][:8] for size in sizes for who in ("", ", other")],
-    labels=[f"{who}, {size:,}" for size in sizes for who in ("A", "B") for _ in range(8)],
-    columns=8,
-    about="Three pairs of rows: what two models, A and B, which share no training picture, draw from the "
-    "same eight noises, for few training pictures and for many.",
+    [saved[f"drawn {size}{who}"][:6] for size in sizes for who in ("", ", other")],
+    rows=[f"{who}, {size:,} pictures" for size in sizes for who in ("A", "B")],
+    about="Models A and B share no training picture, and start from the same noise in each "
+    "column. Compare the two rows of each pair.",
+    alt="Three pairs of rows: what two models, A and B, which share no training picture, "
+    "draw from the same six noises, for few training pictures and for many.",
 )
 
 # %% [markdown]

@@ -381,9 +381,10 @@ print(
 )
 show(
     torch.cat([walked, theirs]),
-    labels=["our walk"] * 6 + ["their sampler"] * 6,
-    columns=6,
-    about="Six captions drawn by the course's model in two rows, above by the course's walk, "
+    rows=["our walk", "their sampler"],
+    columns=captions,
+    about="Look for a pixel that differs.",
+    alt="Six captions drawn by the course's model in two rows, above by the course's walk, "
     "below by DDIM on Stable Diffusion's rungs. Each picture is the same in both rows.",
 )
 
@@ -421,11 +422,12 @@ except CourseError as error:
 # %%
 show(
     drawn,
-    labels=["our walk"] * 3 + ["diffusers alone"] * 3,
-    columns=3,
-    width=480,
-    about="Three captions drawn by a pipeline with weights by chance, above by the course's walk, below by "
-    "the library's sampler: textures without meaning, the same in both rows.",
+    rows=["our walk", "diffusers alone"],
+    columns=asked,
+    about="The weights are chance, so there is nothing to recognise; what counts is that "
+    "both rows are the same.",
+    alt="Three captions drawn by a pipeline with weights by chance, above by the course's "
+    "walk, below by the library's sampler: textures without meaning, the same in both rows.",
 ) if len(drawn) else "No picture here without the two libraries."
 
 # %% [markdown]
@@ -448,7 +450,6 @@ except CourseError as error:
 # %%
 show(
     real,
-    labels=captions[:1] * 2,
     about="Two pictures that Stable Diffusion drew with the course's walk: " + captions[0],
 ) if len(real) else "No picture of Stable Diffusion's was drawn."
 

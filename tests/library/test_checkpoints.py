@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from course_lib import checkpoints
 from course_lib.errors import CourseError
 from course_lib.models import Denoiser, load_denoiser
-from course_tools.recipes.run import save_model
+from course_lib.pictures import to_pixels
+from course_tools.recipes.run import save_model, to_bytes
 from tests.library.test_training import small
 
 
@@ -91,3 +93,33 @@ def test_what_earlier_versions_stored_is_read_in_todays_names(tmp_path):
         "part": {"steps": 3, "amounts": "logit-normal", "ema_decay": 0.9}, "other": {"amounts": "uniform"},
     }  # fmt: skip
     assert recipe["scores"] == [{"average": 0.5}]
+
+
+def test_pictures_take_a_byte_a_colour_and_come_back_within_half_a_level_weights_as_they_were(tmp_path):
+    path = tmp_path / "drawn.safetensors"
+    pictures = torch.randn(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))  # some beyond -1 and 1
+    weights = {"whole": torch.randn(3, 3), "half": torch.randn(2, 3, 4, 4).half(), "steps": torch.tensor([300])}
+    checkpoints.save(to_bytes({"drawn": pictures}) | weights, path, recipe={})
+    assert load_file(path)["drawn"].dtype == torch.uint8
+    tensors, _ = checkpoints.load(path)
+    assert tensors.keys() == weights.keys() | {"drawn"}
+    for name, value in weights.items():
+        assert tensors[name].dtype == value.dtype
+        assert torch.equal(tensors[name], value)
+    assert tensors["drawn"].dtype == torch.float32
+    assert tensors["drawn"].shape == pictures.shape
+    assert (tensors["drawn"] - pictures.clamp(-1, 1)).abs().max() < 1 / 255 + 1e-6
+    assert np.array_equal(to_pixels(tensors["drawn"]), to_pixels(pictures))  # and so the same on every screen
+
+
+SHOWN = ("augmentation", "captions", "copies", "library", "order", "sharing", "style", "votes")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_pictures_that_come_with_the_course_are_stored_as_bytes(name):
+    stored = load_file(checkpoints.SHIPPED / f"{name}.safetensors")
+    tensors, _ = checkpoints.load_shipped(name)
+    pictures = {one for one, value in stored.items() if value.shape[1:] == (3, 32, 32)}
+    assert pictures
+    assert {one for one, value in stored.items() if value.dtype == torch.uint8} == pictures
+    assert all(-1 <= tensors[one].min() < tensors[one].max() <= 1 for one in pictures)

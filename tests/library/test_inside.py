@@ -230,7 +230,7 @@ def test_stops_are_the_schedulers_rungs(pipeline):
 def test_a_u_net_that_predicts_something_else_is_refused(pipeline, monkeypatch):
     scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config, prediction_type="v_prediction")
     monkeypatch.setattr(pipeline, "scheduler", scheduler)
-    with pytest.raises(CourseError, match=r"predicts the noise \(epsilon\), and this one says 'v_prediction'\.$"):
+    with pytest.raises(CourseError, match=r"predicts the noise \(epsilon\), not 'v_prediction'\.$"):
         inside.LatentDenoiser(pipeline)
 
 

@@ -37,9 +37,8 @@ def test_the_nearest_come_first_with_their_distance_and_the_difference_below(sho
     assert figure.about == "a grey one"
     wanted = [0.2, 0.1, 0.4, -0.5, 0.0, 0.05, -0.1, 0.35]  # the drawing, three known ones, grey, three differences
     assert torch.allclose(shown["pictures"][:, 0, 0, 0], torch.tensor(wanted), atol=1e-6)
-    assert shown["columns"] == 4
-    assert shown["labels"][:2] == ["the drawing", "1. of 4\n0.100 away"]
-    assert shown["labels"][3:5] == ["3. of 4\n0.700 away", "no difference"]
+    assert shown["columns"] == ["the drawing", "0.100 away", "0.200 away", "0.700 away"]
+    assert shown["rows"] == ["", "difference"]
 
 
 def test_of_a_copy_the_difference_is_grey(shown):
@@ -48,7 +47,7 @@ def test_of_a_copy_the_difference_is_grey(shown):
     neighbours(known[7], known, about="a copy")
     assert torch.equal(shown["pictures"][1], known[7])
     assert shown["pictures"][7].abs().max() == 0
-    assert shown["labels"][1] == "1. of 20\n0.000 away"
+    assert shown["columns"][1] == "0.000 away"
     assert len(shown["pictures"]) == 12
 
 
@@ -69,6 +68,11 @@ def test_nothing_known_and_another_shape_are_refused():
         neighbours(torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), about="none")
     with pytest.raises(CourseError, match="of one shape"):
         neighbours(torch.zeros(3, 8, 8), torch.zeros(2, 3, 16, 16), about="others")
+
+
+def test_more_than_five_neighbours_have_no_room():
+    with pytest.raises(CourseError, match="1 to 6 columns, not 7"):
+        neighbours(shades(0.0)[0], shades(*[0.1] * 9), count=6, about="many")
 
 
 def test_a_slider_goes_through_the_drawings():

@@ -41,9 +41,10 @@ def drawn(figure) -> np.ndarray:
 def places(sheet: np.ndarray, picture: np.ndarray, scale: int) -> list[tuple[int, int]]:
     """Where (top, left) a picture, enlarged pixel by pixel, stands in a sheet, pixel for pixel."""
     large = picture.repeat(scale, 0).repeat(scale, 1)
-    windows = np.lib.stride_tricks.sliding_window_view(sheet, (1, 24, 3))[:, :, 0, 0]
-    starts = np.argwhere((windows == large[0, :24]).all((-1, -2)))
     high, wide = large.shape[:2]
+    first = sheet[: len(sheet) - high + 1, : sheet.shape[1] - wide + 1] == large[0, 0]
+    corners = first & (sheet[high - 1 :, wide - 1 :] == large[-1, -1])
+    starts = np.argwhere(corners.all(-1))
     return [(int(t), int(s)) for t, s in starts if np.array_equal(sheet[t : t + high, s : s + wide], large)]
 
 
@@ -125,32 +126,134 @@ def test_what_is_no_picture_gives_a_sentence(wrong, message):
 def test_show_draws_every_pixel_of_every_picture_in_order():
     steps = ladder(6)
     sheet = drawn(show(steps, labels="step {}", about="x"))
-    found = [places(sheet, picture, 1) for picture in to_pixels(steps)]
+    found = [places(sheet, picture, 2) for picture in to_pixels(steps)]
     assert all(len(place) == 1 for place in found)
     tops, lefts = zip(*(place[0] for place in found), strict=True)
     assert len(set(tops)) == 1
     assert list(lefts) == sorted(lefts)
 
 
-@pytest.mark.parametrize(("size", "count", "scale"), [(32, 1, 10), (96, 1, 3), (96, 2, 3), (32, 6, 4), (64, 6, 2)])
-def test_small_pictures_are_enlarged_pixel_by_pixel(size, count, scale):
+@pytest.mark.parametrize(
+    ("size", "count", "scale"),
+    [(32, 1, 10), (96, 1, 3), (96, 2, 3), (32, 6, 5), (64, 6, 2), (32, 36, 4), (128, 6, 1), (128, 4, 2)],
+)
+def test_small_pictures_are_enlarged_pixel_by_pixel_and_at_least_128_pixels_wide(size, count, scale):
     steps = ladder(count, size)
     sheet = drawn(show(steps, about="x"))
+    assert size * scale >= 128
     assert all(places(sheet, picture, scale) for picture in to_pixels(steps))
-    assert sheet.shape[1] <= 900
+    assert sheet.shape[1] <= 1090
+
+
+def grid(figure, pictures, scale) -> tuple[list[int], list[int]]:
+    """The tops and the lefts of the rows and columns in which these pictures stand, in order, each once."""
+    found = [places(drawn(figure), picture, scale) for picture in to_pixels(pictures)]
+    assert all(len(place) == 1 for place in found)
+    tops, lefts = ([place[0][axis] for place in found] for axis in (0, 1))
+    assert lefts == (sorted(set(lefts)) * len(found))[: len(found)]
+    assert tops == sorted(tops)
+    return sorted(set(tops)), sorted(set(lefts))
 
 
 def test_columns_break_the_pictures_into_rows():
     steps = ladder(5, 32)
-    sheet = drawn(show(steps, about="x", columns=2))
-    found = [places(sheet, picture, 10)[0] for picture in to_pixels(steps)]
-    tops = [top for top, _ in found]
-    lefts = [left for _, left in found]
-    assert tops[0] == tops[1] < tops[2] == tops[3] < tops[4]
-    assert lefts[0] == lefts[2] == lefts[4] < lefts[1] == lefts[3]
-    assert len(
-        {top for top, _ in [places(drawn(show(ladder(8, 32), about="x")), p, 3)[0] for p in to_pixels(steps[:1])]}
-    )
+    tops, lefts = grid(show(steps, about="x", columns=2), steps, 7)
+    assert (len(tops), len(lefts)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"),
+    [(1, 1, 1), (5, 1, 5), (6, 1, 6), (7, 2, 4), (8, 2, 4), (10, 2, 5), (12, 2, 6), (16, 4, 4), (24, 4, 6)],
+)
+def test_if_nothing_is_said_at_most_six_stand_in_a_row_and_the_last_row_is_full_where_that_can_be(count, rows, columns):
+    steps = noise(count, 128)
+    scale = 1 if columns > 4 or rows > 2 else 2
+    tops, lefts = grid(show(steps, about="x"), steps, scale)
+    assert (len(tops), len(lefts)) == (rows, columns)
+
+
+def test_rows_with_a_text_share_the_pictures_among_them():
+    steps = noise(8, 128)
+    tops, lefts = grid(show(steps, rows=["one", "two"], about="x"), steps, 2)
+    assert (len(tops), len(lefts)) == (2, 4)
+
+
+def inked(part: np.ndarray) -> bool:
+    """Whether dark letters stand there, on white."""
+    return part.size > 0 and bool(part.min() < 90)
+
+
+def test_the_text_of_a_row_stands_left_of_it_once_and_that_of_a_column_over_it_once():
+    steps = noise(6, 128)
+    figure = show(steps, rows=["one", "two"], columns=["first", "second", "first"], about="x")
+    sheet = drawn(figure)
+    (top, lower), lefts = grid(figure, steps, 2)
+    for row in (top, lower):
+        beside = sheet[row : row + 256, : lefts[0]]
+        assert inked(beside)
+        assert inked(beside[100:156])  # at the middle of its height
+        assert (beside[:, :5] == 255).all()  # not at the very edge
+    assert not np.array_equal(sheet[top : top + 256, : lefts[0]], sheet[lower : lower + 256, : lefts[0]])
+    over = [sheet[:top, left : left + 256] for left in lefts]
+    assert all(inked(part) and inked(part[:, 100:156]) for part in over)
+    assert np.array_equal(over[0], over[2])
+    assert not np.array_equal(over[0], over[1])
+    rest = sheet.copy()
+    rest[: lower + 256, : lefts[0]] = rest[:top] = 255
+    for row in (top, lower):
+        for left in lefts:
+            rest[row : row + 256, left : left + 256] = 255
+    assert not inked(rest)  # nowhere again
+
+
+def test_a_grid_may_have_a_text_for_each_row_each_column_and_each_picture():
+    black = torch.full((4, 3, 32, 32), -1.0)
+    texts = {"rows": ["a", "b"], "columns": ["c", "d"], "labels": "{}"}
+    plain = drawn(show(black, columns=2, about="x"))
+    for name, text in texts.items():
+        given = {"columns": 2} | {name: text}
+        one = drawn(show(black, about="x", **given))
+        assert (one.shape[1] > plain.shape[1]) == (name == "rows")
+        assert (one.shape[0] > plain.shape[0]) == (name != "rows")
+    everything = drawn(show(black, about="x", **texts))
+    assert everything.shape[0] > drawn(show(black, about="x", columns=texts["columns"])).shape[0]
+
+
+def test_a_long_text_of_a_row_is_broken_and_touches_no_other_row():
+    flat = torch.full((2, 3, 16, 64), -1.0)  # as high as three lines
+    text = "Maine coon cat laying on a white and black salt and pepper rug"
+    sheet = drawn(show(flat, rows=[text, text], about="x"))
+    one = drawn(show(flat[:1], rows=[text], about="x"))
+    assert sheet.shape[1] == one.shape[1] < 320 + 220
+    assert sheet.shape[0] == 2 * one.shape[0]
+    assert all((part[[0, -1]] == 255).all() for part in (one, sheet))
+    lines = np.flatnonzero(one[:, :160].min((1, 2)) < 90)
+    assert lines[-1] - lines[0] > 16 * 5  # higher than the picture
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"columns": 7}, "stand in 1 to 6 columns, not 7: more could not be seen"),
+        ({"columns": list("abcdefg")}, "1 to 6 columns, not 7"),
+        ({"columns": -1}, "1 to 6 columns, not -1"),
+        ({"columns": []}, "1 to 6 columns, not 0"),
+        ({"rows": ["only one"]}, "1 to 6 columns, not 12"),
+        ({"rows": ["a", "b"], "columns": 4}, "12 pictures can't have 2 rows and 4 columns: give each row and each"),
+        ({"rows": list("abcd"), "columns": list("wxyz")}, "12 pictures can't have 4 rows and 4 columns"),
+        ({"rows": list("abcdefgh")}, "12 pictures can't have 8 rows and 2 columns"),
+        ({"rows": [str(i) for i in range(13)]}, "12 pictures can't have 13 rows"),
+    ],
+)
+def test_counts_that_do_not_fit_give_a_sentence(given, message):
+    with pytest.raises(CourseError, match=message):
+        show(noise(12, 8), about="x", **given)
+
+
+def test_more_columns_with_a_text_than_pictures_give_a_sentence():
+    with pytest.raises(CourseError, match="2 pictures can't have 1 rows and 3 columns"):
+        show(noise(2, 8), columns=list("abc"), about="x")
+    assert show(noise(2, 8), columns=3, about="x").data == show(noise(2, 8), columns=2, about="x").data
 
 
 def test_labels_stand_under_their_pictures_and_differ():
@@ -205,8 +308,8 @@ def test_the_number_of_labels_must_match(labels):
 
 
 def test_a_strip_of_noise_is_hardly_larger_than_its_pixels():
-    # Noise can't be squeezed: six such pictures hold 166 kB, and a lossless strip is about that.
-    assert len(show(ladder(6), labels="step {}", about="x").data) < 6 * 96 * 96 * 3 * 1.05
+    # Noise can't be squeezed: six such pictures hold 166 kB, and a lossless strip is about that, twice enlarged.
+    assert len(show(ladder(6), labels="step {}", about="x").data) < 6 * 96 * 96 * 3 * 1.1
     assert len(show(example_photo(), labels="the cat", about="x").data) < 40_000
 
 
@@ -222,22 +325,49 @@ def one_of_each(about):
     yield chart({"a": ([0, 1], [0, 1])}, x="x", y="y", about=about)
 
 
-def test_the_description_is_the_images_alternative_text_escaped():
+def parts(figure):
+    """The attributes of the <img> and of the <figcaption>, and the text that everybody sees."""
+    (outer, _, _), (img, image, _), (text, caption, seen) = Tags(figure.html).found
+    assert (outer, img, text) == ("figure", "img", "figcaption")
+    return image, caption, seen
+
+
+def test_the_text_stands_under_the_figure_and_is_its_alternative_text_escaped():
     for figure in one_of_each(AWKWARD):
-        ((tag, attributes, _),) = Tags(figure.html).found
-        assert tag == "img"
-        assert attributes["alt"] == AWKWARD
-        assert attributes["src"].startswith(f"data:{figure.mime};base64,")
+        image, caption, seen = parts(figure)
+        assert seen == AWKWARD
+        assert not re.search("display|visibility|clip|hidden", caption["style"])
+        assert image["alt"] == AWKWARD
+        assert caption["aria-hidden"] == "true"  # a screen reader has read it as the picture's
+        assert image["src"].startswith(f"data:{figure.mime};base64,")
         assert figure._repr_html_() == figure.html
         assert repr(figure) == AWKWARD
         assert "<b>" not in figure.html
+        assert figure.html.endswith("</figcaption></figure>")
+
+
+def test_what_only_describes_the_picture_is_hidden_and_the_text_under_it_is_then_read_too():
+    figure = show(ladder(2, 16), about="Which is the cat?", alt=AWKWARD)
+    image, caption, seen = parts(figure)
+    assert (image["alt"], seen) == (AWKWARD, "Which is the cat?")
+    assert "aria-hidden" not in caption
+    assert "<b>" not in figure.html
+    assert repr(figure) == "Which is the cat?"
+    assert figure.data == show(ladder(2, 16), about="Which is the cat?").data
+
+
+def test_a_figure_in_a_narrow_page_shrinks():
+    for figure in one_of_each("x"):
+        image, _, _ = parts(figure)
+        assert "max-width:100%" in image["style"]
+    assert "width" not in parts(show(ladder(2, 16), about="x"))[0]  # as large as it was drawn
 
 
 def test_the_image_in_the_html_is_the_figures_own():
     import base64
 
     for figure in one_of_each("x"):
-        data = base64.b64decode(Tags(figure.html).found[0][1]["src"].split(",")[1])
+        data = base64.b64decode(parts(figure)[0]["src"].split(",")[1])
         assert data == figure.data
         assert Image.open(io.BytesIO(data)).get_format_mimetype() == figure.mime
 
@@ -261,20 +391,35 @@ def test_the_description_must_be_given_and_by_name():
         show(ladder(2, 8), "a ladder")
 
 
-def test_width_is_in_css_pixels_and_never_wider_than_the_page():
-    natural, wide = (Tags(show(ladder(2, 16), about="x", width=w).html).found[0][1] for w in (None, 500))
-    assert "width" not in natural
-    assert wide["width"] == "500"
-    assert "max-width:100%" in natural["style"]
-    assert "max-width:100%" in wide["style"]
-
-
 def test_a_saved_figure_is_the_shown_one_and_replaces_an_older(tmp_path):
     figure = show(ladder(2, 16), about="x")
-    (tmp_path / "strip.png").write_text("old")
-    figure.save(tmp_path / "strip.png")
-    assert (tmp_path / "strip.png").read_bytes() == figure.data
-    assert [path.name for path in tmp_path.iterdir()] == ["strip.png"]
+    (tmp_path / "strip.webp").write_text("old")
+    figure.save(tmp_path / "strip.webp")
+    assert (tmp_path / "strip.webp").read_bytes() == figure.data
+    assert [path.name for path in tmp_path.iterdir()] == ["strip.webp"]
+
+
+@pytest.mark.parametrize("name", ["strip.png", "strip.webp", "STRIP.PNG", "a.webp.png"])
+def test_a_figure_is_saved_in_the_format_that_the_name_says_pixel_for_pixel(tmp_path, name):
+    for figure in (show(ladder(3), labels="{}", about="x"), chart({"a": ([0, 1], [0, 1])}, x="x", y="y", about="x")):
+        figure.save(tmp_path / name)
+        saved = Image.open(tmp_path / name)
+        assert saved.format == name.rpartition(".")[2].upper()
+        assert np.array_equal(np.asarray(saved.convert("RGB")), drawn(figure))
+
+
+def test_a_saved_animation_has_all_its_frames_in_either_format(tmp_path):
+    figure = animate(walk(4, 32), about="x")
+    for name in ("walk.png", "walk.webp"):
+        figure.save(tmp_path / name)
+        assert Image.open(tmp_path / name).n_frames == 4
+
+
+@pytest.mark.parametrize("name", ["strip.jpg", "strip", "png", ".png", "strip.png.txt"])
+def test_a_name_that_says_no_format_gives_a_sentence_and_leaves_nothing(tmp_path, name):
+    with pytest.raises(CourseError, match=r"is no name for a picture: end it in \.png or \.webp\.$"):
+        show(ladder(2, 16), about="x").save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_figure_that_cannot_be_saved_gives_a_sentence_and_leaves_nothing(tmp_path):
@@ -350,7 +495,7 @@ def test_labels_of_an_animation_change_from_frame_to_frame():
 def test_an_animation_of_noise_stays_small_and_is_shown_enlarged(size):
     figure = animate(walk(51, size), labels="step {}", about="x")
     assert len(figure.data) < 250_000
-    attributes = Tags(figure.html).found[0][1]
+    attributes, _, _ = parts(figure)
     assert int(attributes["width"]) >= 2.5 * size
     assert "image-rendering:pixelated" in attributes["style"]
 

@@ -1,6 +1,7 @@
 """Widgets without a browser: they wrap a function that was called once before."""
 
 import io
+import re
 
 import pytest
 import torch
@@ -83,6 +84,7 @@ def test_the_caption_box_draws_its_first_caption_and_says_so():
     assert draw.asked == ["cat"]
     assert (field.value, field.description, button.description) == ("cat", "your caption", "Draw")
     assert figure.value == draw("cat").html
+    assert ">a drawing of: cat</figcaption>" in figure.value  # under the picture, for everybody
     assert said.value == '<div role="status">Drawn: cat</div>'
 
 
@@ -127,7 +129,10 @@ def test_a_form_draws_anew_whenever_one_of_its_fields_changes():
 
     name, size, said, figure = form(draw, {"who": "cat", "how large": ["small", "large"]}).children
     assert [(knob.description, knob.value) for knob in (name, size)] == [("who", "cat"), ("how large", "small")]
-    assert said.value == '<div role="status">cat &amp; co., small</div>'
+    # What the table says over itself is said to screen readers, and not shown a second time.
+    assert re.sub(' style="[^"]*"', "", said.value) == '<div role="status">cat &amp; co., small</div>'
+    assert "width:1px;height:1px;overflow:hidden" in said.value
+    assert not re.search("display|visibility|hidden=", said.value)  # which would keep it from screen readers, too
     assert figure.value == draw("cat", "small").html
     size.value = "large"
     assert figure.value == draw("cat", "large").html
@@ -135,6 +140,7 @@ def test_a_form_draws_anew_whenever_one_of_its_fields_changes():
     assert (said.value, figure.value) == ('<div role="status">Write a &lt;name&gt;.</div>', "")
     name.value = "dog"
     assert figure.value == draw("dog", "large").html
+    assert "width:1px" in said.value
     assert name.continuous_update is False  # else each letter of a number would be a sum
 
 

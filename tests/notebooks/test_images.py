@@ -13,7 +13,7 @@ from course_lib import world
 from course_tools.notebooks import images
 
 BADGES = {"open_in_colab.svg", "open_in_binder.svg"}  # drawn by hand
-README = {"from_noise.webp", "novel.png"}
+README = {"from_noise.webp", "novel.webp"}
 MEASURED = {"benchmark.png"}  # python -m benchmarks.report makes it of what was measured
 
 
@@ -43,7 +43,7 @@ def test_make_images_makes_them_all_again(checkout: Path, tmp_path: Path):
         stored, made = (frames((root / "images" / name).read_bytes()) for root in (checkout, tmp_path))
         assert len(stored) == len(made)
         assert max(np.abs(one - other).mean() for one, other in zip(stored, made, strict=True)) < 2
-    stored = frames((checkout / "images/novel.png").read_bytes())[0]
+    stored = frames((checkout / "images/novel.webp").read_bytes())[0]
     assert np.abs(stored - stored[:, ::-1]).mean() > 10  # so another picture would not pass
 
 

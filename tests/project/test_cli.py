@@ -185,6 +185,15 @@ def test_a_caption_is_drawn_on_one_sheet_and_one_line_says_so(painter, tmp_path,
         assert sheet.height == sheet.width // 2
 
 
+@pytest.mark.parametrize("name", ["cats.png", "CATS.PNG", "cats.webp"])
+def test_the_sheet_has_the_format_that_its_name_says(painter, name, capsys):
+    from PIL import Image
+
+    assert cli.main(["draw", "black cat laying on grass", "-o", name]) == 0
+    with Image.open(name) as sheet:
+        assert sheet.format == name.rpartition(".")[2].upper()
+
+
 def test_a_caption_needs_no_quotes_and_the_rest_may_be_left_out(painter, tmp_path, capsys):
     assert cli.main(["draw", "Maine", "coon", "cat", "laying", "on", "runway", "on", "Mars"]) == 0
     assert painter.asked == ("Maine coon cat laying on runway on Mars.", 8, 0)
@@ -197,7 +206,10 @@ def test_a_caption_needs_no_quotes_and_the_rest_may_be_left_out(painter, tmp_pat
     [
         (["unicorn laying on grass"], "The world has no word 'unicorn'"),
         (["black cat laying on grass", "-n", "0"], "At least 1 picture"),
-        (["black cat laying on grass", "-o", "cat.jpg"], "'cat.jpg' is no name for a picture: end it in .png."),
+        (
+            ["black cat laying on grass", "-o", "cat.jpg"],
+            "'cat.jpg' is no name for a picture: end it in .png or .webp.",
+        ),
         (["black cat laying on grass", "-o", "nowhere/cat.png"], "'nowhere/cat.png' can't be written"),
     ],
 )
