@@ -132,6 +132,10 @@ class DenoisingLoss:
     keys: (M, key_size); picture i has the key i % M, and with probability `drop_key` none, so that the model learns to
     draw both with and without: what guidance needs (Ho and Salimans 2022, arXiv:2207.12598).  Or (M, ways, key_size):
     as many ways to say what is in the picture, of which one is taken each time.
+    shift: above 1 it moves the amounts t towards 1, to shift * t / (1 + (shift - 1) * t): large pictures are told apart
+    through more noise than small ones (Esser et al. 2024).
+    velocity_from: divides a picture's error by its amount squared, or by that number squared where the amount is less.
+    A guess of the picture is then measured as the velocity that it stands for (Li and He 2025, arXiv:2511.13720).
     Raises CourseError for another distribution of amounts.
     """
 
@@ -140,13 +144,15 @@ class DenoisingLoss:
     batch: int = 8
     drop_key: float = 0.1
     amounts: str = "uniform"
+    shift: float = 1.0
+    velocity_from: float | None = None
 
     def __post_init__(self) -> None:
         if self.amounts not in AMOUNTS:
             raise CourseError(f"Amounts are drawn {' or '.join(map(repr, AMOUNTS))}, not {self.amounts!r}.")
 
     def __call__(self, model: Denoiser, generator: torch.Generator) -> Tensor:
-        return denoising_error(model, self.sample(generator))
+        return denoising_error(model, self.sample(generator), velocity_from=self.velocity_from)
 
     def sample(self, generator: torch.Generator) -> Batch:
         """One batch.  All is drawn on the CPU, so that a seed gives the same on every device."""
@@ -155,6 +161,7 @@ class DenoisingLoss:
             amounts = torch.rand(self.batch, generator=generator)
         else:
             amounts = torch.randn(self.batch, generator=generator).sigmoid()
+        amounts = self.shift * amounts / (1 + (self.shift - 1) * amounts)
         where = self.pictures.device if isinstance(self.pictures, Tensor) else chosen.device
         pictures = self.pictures[chosen.to(where)]  # B x 3 x H x W
         noise = torch.randn(pictures.shape, generator=generator).to(pictures)
@@ -178,9 +185,13 @@ class DenoisingLoss:
         return self.batch * height * width
 
 
-def denoising_error(model: Denoiser, batch: Batch) -> Tensor:
-    """The mean square error of what `model` says of a batch, on the model's device."""
+def denoising_error(model: Denoiser, batch: Batch, *, velocity_from: float | None = None) -> Tensor:
+    """The mean square error of what `model` says of a batch, on the model's device; velocity_from: see the loss."""
     device = next(model.parameters()).device
     pictures, noise, amounts, keys = batch.each(lambda part: part.to(device))
     target = {"picture": pictures, "noise": noise, "velocity": noise - pictures}[model.predicts]
-    return F.mse_loss(model(blend(pictures, noise, amounts), amounts, keys), target)
+    guess = model(blend(pictures, noise, amounts), amounts, keys)
+    if velocity_from is None:
+        return F.mse_loss(guess, target)
+    errors = (guess - target).square().mean(dim=(1, 2, 3))
+    return (errors / amounts.clamp(min=velocity_from) ** 2).mean()

@@ -133,6 +133,12 @@ def resumable(
         "drop_key": loss.drop_key,
         "ema_decay": None if ema_model is None else ema_decay,
     }
+    # Checkpoints of earlier versions don't name these.
+    recipe |= {
+        name: value
+        for name, value in (("shift", loss.shift), ("velocity_from", loss.velocity_from))
+        if value not in (1.0, None)
+    }
     optimizers = optimizers_of(model, optimizer, learning_rate)
     done = restore(checkpoint, model, optimizers, recipe, ema_model) if checkpoint.exists() else 0
     distributed.require_equal(done, f"checkpoint {checkpoint}")
@@ -203,7 +209,7 @@ class LocalLoss(DenoisingLoss):
         local = slice(self.batch * rank // count, self.batch * (rank + 1) // count)
         local_batch = self.sample(generator).each(lambda part: part[local])
         with torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=self.bf16):
-            return denoising_error(self.wrapped, local_batch)
+            return denoising_error(self.wrapped, local_batch, velocity_from=self.velocity_from)
 
     @property
     def pixels(self) -> int:
@@ -255,7 +261,11 @@ def loss_and_settings(
     pictures: Tensor | MadePictures, keys: Tensor | None = None, **settings: Any
 ) -> tuple[DenoisingLoss, dict[str, Any]]:
     """A training's settings, as recipes store them in one dict, parted: the loss of these pictures, the rest."""
-    of_loss = {name: settings.pop(name) for name in ("batch", "drop_key", "amounts") if name in settings}
+    of_loss = {
+        name: settings.pop(name)
+        for name in ("batch", "drop_key", "amounts", "shift", "velocity_from")
+        if name in settings
+    }
     return DenoisingLoss(pictures, keys, **of_loss), settings
 
 

@@ -255,3 +255,39 @@ def test_the_gpu_is_taken_when_there_is_one(monkeypatch):
     assert best_device().type == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert best_device().type == "cpu"
+
+
+def test_shifted_amounts_are_the_old_ones_moved_towards_noise():
+    plain, shifted = (DenoisingLoss(PHOTO, batch=500, amounts="logit-normal", shift=shift) for shift in (1.0, 3.0))
+    before, after = (loss.sample(torch.Generator().manual_seed(0)) for loss in (plain, shifted))
+    # In t / (1 - t), how much noise there is for the picture, the shift is a factor.
+    torch.testing.assert_close(
+        after.amounts / (1 - after.amounts), 3 * before.amounts / (1 - before.amounts), rtol=1e-3, atol=0
+    )
+    assert torch.equal(before.noise, after.noise)
+
+
+def test_measured_as_velocity_a_models_two_ways_to_answer_have_the_same_loss():
+    """The picture's error over the amount is the velocity's: both say the same, so both losses are one number."""
+
+    class Answers(Denoiser):
+        def forward(self, noisy, amount, key=None):
+            picture = 0.3 * noisy  # some guess
+            share = amount[:, None, None, None]
+            return picture if self.predicts == "picture" else (noisy - picture) / share
+
+    picture, velocity = (Answers(predicts=predicts, fold=2, widths=(16, 16)) for predicts in ("picture", "velocity"))
+    as_velocity = DenoisingLoss(PHOTO, batch=64, shift=4.0, velocity_from=1e-6)
+    asked = DenoisingLoss(PHOTO, batch=64, shift=4.0)
+    by_picture = as_velocity(picture, torch.Generator().manual_seed(1))
+    by_velocity = asked(velocity, torch.Generator().manual_seed(1))
+    assert by_picture.item() == pytest.approx(by_velocity.item(), rel=1e-4)
+    assert asked(picture, torch.Generator().manual_seed(1)).item() < 0.9 * by_picture.item()
+
+
+def test_no_small_amount_counts_more_than_the_least():
+    model = small()  # untrained it says 0, so each picture's error is its power
+    loss = DenoisingLoss(PHOTO, batch=400, velocity_from=0.5)
+    amounts = loss.sample(torch.Generator().manual_seed(2)).amounts
+    expected = float((PHOTO**2).mean()) * float((1 / amounts.clamp(min=0.5) ** 2).mean())
+    assert loss(model, torch.Generator().manual_seed(2)).item() == pytest.approx(expected, rel=1e-4)
