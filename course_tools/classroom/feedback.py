@@ -130,10 +130,12 @@ class FeedbackPages:
             link = f'<a href="#{html.escape(one.name)}">{self._name(one.name)}</a>'
             body.append(f"<tr><td>{link}</td><td>{_points(one)}</td></tr>")
         body.append("</table></nav>")
-        shown: set[str] = {cell.source for cell in self.released.cells}
+        given = {cell.source for cell in self.released.cells}
+        own = [cell for cell in cells if cell.source not in given]
+        shown: set[str] = set()
         for one in exercises:
-            body += [*self._exercise(one, cells, shown)]
-        body += _other_code([cell.source for cell in cells if cell.kind == "code"], shown)
+            body += self._exercise(one, own, shown)
+        body += _other_code([cell.source for cell in _code(own)], shown)
         return page_html(f"{self.title}: feedback", "\n".join(body), style=_STYLE)
 
     def _name(self, name: str) -> str:
@@ -143,14 +145,15 @@ class FeedbackPages:
         name = html.escape(one.name)
         yield f'<section id="{name}">\n<h2>{self._name(one.name)} <code>{name}</code></h2>\n<p>{_points(one)}</p>'
         source = _answer(one.name, cells) if one.by_hand else cell_to_show(_code(cells), one.name)
-        if source and source.strip() and source not in shown:
-            shown.add(source)
-            if one.by_hand:
-                yield f'<div class="prose">{html.escape(prose_to_show(source, LONGEST_ANSWER))}</div>'
-            else:
-                yield f'<pre class="code">{code_html(code_to_show(source, LONGEST))}</pre>'
-        elif one.by_hand:
+        if not source or not source.strip():
             yield "<p>You wrote nothing here.</p>"
+        elif source in shown:
+            yield "<p>Its code stands above, with that of another exercise.</p>"
+        elif one.by_hand:
+            yield f'<div class="prose">{html.escape(prose_to_show(source, LONGEST_ANSWER), quote=False)}</div>'
+        else:
+            yield f'<pre class="code">{code_html(code_to_show(source, LONGEST))}</pre>'
+        shown.add(source or "")
         if one.result:
             yield _verdict_html(one.result)
         if one.comment:
@@ -160,7 +163,8 @@ class FeedbackPages:
 
 _STYLE = """\
 .said { border-left: 4px solid; padding: .1rem .8rem; margin: 1rem 0 } .right { color: #1b5e20 }
-.said table, .said details { color: #1b1b1b } figure { display: inline-block; margin: .5rem 1rem .5rem 0 }
+.said strong { white-space: pre-wrap; overflow-wrap: anywhere } .said table, .said details { color: #1b1b1b }
+figure { display: inline-block; margin: .5rem 1rem .5rem 0 }
 img.pictures { image-rendering: pixelated; max-width: 100% } figcaption { color: #555 }
 """
 

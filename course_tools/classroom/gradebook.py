@@ -74,9 +74,7 @@ class Course:
                     notebook = next(one for one in assignment.notebooks if one.name == assignment.name)
                     self.items[assignment.name] = _graded_items(notebook)
         self.released = {lesson: self._released(lesson) for lesson in self.items}
-        for lesson, items in self.items.items():  # in the lesson's order: the gradebook has none
-            order = [*graded_cells(self.released[lesson])]
-            items.sort(key=lambda item: order.index(item.cell) if item.cell in order else len(order))
+        self.items = {lesson: _in_order(items, self.released[lesson]) for lesson, items in self.items.items()}
 
     def gradebook(self) -> Any:
         from nbgrader.api import Gradebook
@@ -249,6 +247,12 @@ class Course:
                 if not result["passed"] and (lesson, name) in messages:
                     messages[lesson, name].append(result["message"].partition("\n")[0])
         return [Heard(*key, judged[key], Counter(wrong)) for key, wrong in messages.items() if judged[key]]
+
+
+def _in_order(items: Sequence[GradedItem], released: NotebookNode) -> list[GradedItem]:
+    """The exercises in the order of the lesson; the gradebook keeps none."""
+    places = {name: place for place, name in enumerate(graded_cells(released))}
+    return sorted(items, key=lambda item: places.get(item.cell, len(places)))
 
 
 def _graded_items(notebook: Any) -> list[GradedItem]:

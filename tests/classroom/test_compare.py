@@ -115,7 +115,8 @@ def test_who_handed_in_the_published_solution_is_like_everybody_and_is_not_liste
 
 
 def test_a_copied_essay_is_listed_and_essays_of_their_own_and_a_form_that_many_fill_in_are_not(known):
-    form = "I have worked alone on this lesson, and named below whoever helped me with it and with which exercise."
+    form = "I have worked alone on this lesson, and named below whoever helped me with it and with which exercise. "
+    form += "What I took from a page or from a machine is marked, and I can explain each line of it to anybody."
     words = " ".join(ESSAYS[:2]).split()
     turned = " ".join([*words[12:], "So I think.", *words[:12]]).upper()
     class_of = []

@@ -97,6 +97,15 @@ def test_a_page_holds_each_exercise_once_by_its_name_and_nothing_else_of_the_les
     assert len(page) < 20_000
 
 
+def test_two_exercises_in_one_cell_share_its_code(pages):
+    both = cell(f"{BLEND}\n\ndef psnr(a, b):\n    return 1\n")
+    text = read(pages.page("ana", [graded("blend"), graded("psnr"), graded("ladder")], [both]))
+    assert text.count(both.source) == 1
+    assert text.count("Its code stands above, with that of another exercise.") == 1
+    assert text.count("You wrote nothing here.") == 1
+    assert "Other code" not in text
+
+
 def test_the_verdict_stands_once_with_expected_beside_got_and_the_idea(pages):
     result = wrong("to_screen", lambda picture: (picture + 1) * 127.5)
     page = pages.page("ana", [Graded("to_screen", 0, 1, False, False, result)], [])
@@ -199,6 +208,15 @@ def test_helpers_in_other_cells_are_there_folded_and_the_lessons_own_cells_are_n
     assert page.count("<pre") == 2
     assert "<details><summary>Other code of this submission</summary>\n<pre" in page
     assert "def helper(x)" in read(page)
+
+
+def test_of_very_much_other_code_the_page_shows_the_first_and_says_how_much_is_left(pages):
+    lines = "x = 1  # and so on\n" * 50
+    others = [cell(f"{lines}y = {number}") for number in range(60)]
+    page = pages.page("ana", [graded("blend")], [cell(BLEND, "blend"), *others])
+    shown = page.count("<pre") - 1
+    assert shown == -(-feedback.LONGEST_OTHER // len(others[0].source)) == 21
+    assert f"{60 - shown} more cells are not shown." in read(page)
 
 
 # --- What a submission can't do to it ---------------------------------------------------------------------------------

@@ -97,6 +97,12 @@ def test_the_pieces_of_code_are_what_python_takes_them_for():
     assert all(code[token.start :].startswith(token.text) for token in tokens_of(code))
 
 
+@pytest.mark.parametrize("text", ['"""a\nb "" c', "'''a\n\\b''", "'a b", 'f"x\\y'])
+def test_a_text_that_is_not_closed_is_one_piece(text):
+    assert [token.text for token in tokens_of(f"x = {text}")][4:] == [text]
+    assert [token.kind for token in tokens_of("'a\nb")] == ["string", "line", "name"]
+
+
 def test_all_of_the_courses_own_code_is_taken_apart_as_python_does(checkout: Path):
     for path in sorted(checkout.glob("course_lib/**/*.py")):
         source = path.read_text()
