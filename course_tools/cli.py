@@ -93,6 +93,10 @@ def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler whose workers judge instead"
     )
     grade.set_defaults(run=_grade)
+    compare = add("compare", help="list pairs of submissions that are more alike than the class, side by side")
+    compare.add_argument("folder", type=Path, metavar="COURSE_DIR", help="the course directory of nbgrader")
+    compare.add_argument("lessons", nargs="*", metavar="LESSON", help="the name of a lesson; all if none")
+    compare.set_defaults(run=_compare)
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -222,6 +226,15 @@ def _grade(options: argparse.Namespace) -> int:
 
     settings = {"jobs": options.jobs, "isolated": not options.no_sandbox, "scheduler": options.scheduler}
     grade(options.folder, **settings, say=partial(print, flush=True))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_tools.classroom.compare import compare
+
+    for compared in compare(options.folder, options.lessons):
+        print(compared, flush=True)
     return 0
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
-from course_tools.classroom.feedback import ExerciseResult, harmless
+from course_tools.classroom.feedback import ExerciseResult, harmless, result_of
 from course_tools.classroom.gradebook import Course, Submission
 from course_tools.classroom.report import as_csv, plot_summary, summary
 from course_tools.classroom.sandbox import Sandbox, unavailable_reason
@@ -73,10 +73,10 @@ def grade(
     course.write_feedback(found, say)
     rows = course.rows(found)
     atomic_write(course.root / "grades.csv", as_csv(rows))
-    failed = course.most_failed(found)
-    for line in summary(rows, failed):
+    heard = course.heard(found)
+    for line in summary(rows, heard):
         say(line)
-    plot_summary(rows, failed, course.root / "grades.png")
+    plot_summary(rows, heard, course.root / "grades.png")
     return rows
 
 
@@ -98,14 +98,12 @@ def _judge_exercise(box: Sandbox, submission: Submission, name: str) -> Exercise
         for seed in (0, *submission.exercises[name]):
             try:
                 verdict = check(function, seed=seed)
-                passed, message = verdict.passed, repr(verdict)
+                result = result_of(verdict)
             except Exception as error:  # an answer of a kind that no one thought of
-                passed, message = (
-                    False,
-                    f"Not yet. The check can't read what your function gives back ({type(error).__name__}).",
-                )
-            if not passed:
-                return ExerciseResult(False, harmless(message) if seed == 0 else _OTHER)
+                message = f"Not yet. The check can't read what your function gives back ({type(error).__name__})."
+                result = ExerciseResult(False, harmless(message))
+            if not result.passed:
+                return result if seed == 0 else ExerciseResult(False, _OTHER)
     return ExerciseResult(True, "Passed.")
 
 

@@ -5,7 +5,6 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
-from course_tools.classroom.feedback import FEEDBACK_BATCH, ExerciseResult, feedback_notebook
+from course_tools.classroom.feedback import ExerciseResult, FeedbackPages, Graded, feedback_notebook
+from course_tools.classroom.report import Heard
 from course_tools.classroom.sandbox import Limits
-from course_tools.classroom.submission import cells_of, hidden_seeds, made_for
+from course_tools.classroom.submission import cells_of, graded_cells, hidden_seeds, made_for
 from course_tools.files import commands_on_path
 from course_tools.notebooks.lesson import notebook_text
 
@@ -74,6 +74,7 @@ class Course:
                     notebook = next(one for one in assignment.notebooks if one.name == assignment.name)
                     self.items[assignment.name] = _graded_items(notebook)
         self.released = {lesson: self._released(lesson) for lesson in self.items}
+        self.items = {lesson: _in_order(items, self.released[lesson]) for lesson, items in self.items.items()}
 
     def gradebook(self) -> Any:
         from nbgrader.api import Gradebook
@@ -188,42 +189,43 @@ class Course:
     # --- What comes of it
 
     def write_feedback(self, found: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
-        """Have nbgrader write the pages whose grades or comments changed since they were written, by a person too."""
-        from nbgrader.converters import GenerateFeedback
-
-        class These(GenerateFeedback):
-            def init_notebooks(self) -> None:
-                """Nothing to search: nbgrader's search takes a name with brackets for a pattern."""
-
-        stale: dict[str, list[tuple[str, str]]] = {}
+        """Write the pages whose grades or comments changed since they were written, by a person too."""
+        stale: dict[str, list[tuple[str, str, list[Graded]]]] = {}
         for student, lesson in found:
-            digest = self._feedback_digest(student, lesson)
-            page = self.root / self.directory.feedback_directory / student / lesson / f"{lesson}.html"
-            if self.state(student, lesson).get("feedback") != digest or not page.exists():
-                with suppress(FileNotFoundError):
-                    page.unlink()
-                stale.setdefault(lesson, []).append((student, digest))
+            exercises = self.graded_exercises(student, lesson)
+            digest = self._feedback_digest(student, lesson, exercises)
+            if self.state(student, lesson).get("feedback") != digest or not self.page(student, lesson).exists():
+                stale.setdefault(lesson, []).append((student, digest, exercises))
         for lesson, students in stale.items():
             say(f"Feedback of {lesson} for {len(students)}.")
-            for start in range(0, len(students), FEEDBACK_BATCH):
-                batch = students[start : start + FEEDBACK_BATCH]
-                folders = [self.root / self.directory.autograded_directory / student / lesson for student, _ in batch]
-                converter = These(coursedir=self.directory, config=self.config)
-                converter.assignments = {str(folder): [str(folder / f"{lesson}.ipynb")] for folder in folders}
-                converter.log.setLevel("ERROR")
-                converter.force = True
-                converter.start()
-                for student, digest in batch:
-                    self.keep(student, lesson, self.state(student, lesson) | {"feedback": digest})
+            pages = FeedbackPages(self.released[lesson])
+            for student, digest, exercises in students:
+                page = pages.page(student, exercises, cells_of(self.path(student, lesson)))
+                atomic_write(self.page(student, lesson), page)
+                self.keep(student, lesson, self.state(student, lesson) | {"feedback": digest})
 
-    def _feedback_digest(self, student: str, lesson: str) -> str:
-        """A digest of what a feedback page says."""
+    def page(self, student: str, lesson: str) -> Path:
+        return self.root / self.directory.feedback_directory / student / lesson / f"{lesson}.html"
+
+    def graded_exercises(self, student: str, lesson: str) -> list[Graded]:
+        """The exercises of a lesson, in its order: points and a person's comment of the gradebook, what was found."""
+        findings = self.state(student, lesson).get("findings", {})
         with self.gradebook() as book:
             notebook = book.find_submission_notebook(lesson, lesson, student)
-            grades = sorted([one.name, one.score, one.max_score] for one in notebook.grades)
-            comments = sorted([one.name, str(one.comment)] for one in notebook.comments)
+            grades = {one.name: (one.score, one.max_score, one.needs_manual_grade) for one in notebook.grades}
+            comments = {one.name: one.manual_comment for one in notebook.comments}
+        exercises = []
+        for item in self.items[lesson]:
+            result = ExerciseResult(**findings[item.name]) if item.name in findings else None
+            score, most, waits = grades[item.cell]
+            said = comments.get(item.name) or ""
+            exercises.append(Graded(item.name, score, most, waits, item.by_hand, result, said))
+        return exercises
+
+    def _feedback_digest(self, student: str, lesson: str, exercises: Sequence[Graded]) -> str:
+        """A digest of what a feedback page says."""
         judged = self.state(student, lesson).get("digest")
-        return hashlib.sha256(json.dumps([grades, comments, judged]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([[asdict(one) for one in exercises], judged]).encode()).hexdigest()
 
     def rows(self, found: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         rows = []
@@ -233,19 +235,24 @@ class Course:
             rows.append(row | {"needs_manual_grade": by_hand})
         return rows
 
-    def most_failed(self, found: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, int, str]]:
-        """Lesson, exercise, how many failed, of how many, and what most of them were told; the hardest first."""
-        messages: dict[tuple[str, str], list[str | None]] = {}  # of each exercise, None for one that passed
+    def heard(self, found: Sequence[tuple[str, str]]) -> list[Heard]:
+        """What a class was told of each exercise, in the order of lessons and exercises."""
+        messages: dict[tuple[str, str], list[str]] = {
+            (lesson, item.name): [] for lesson in self.items for item in self.items[lesson] if not item.by_hand
+        }
+        judged: Counter[tuple[str, str]] = Counter()
         for student, lesson in found:
             for name, result in self.state(student, lesson).get("findings", {}).items():
-                first_line = result["message"].partition("\n")[0]
-                messages.setdefault((lesson, name), []).append(None if result["passed"] else first_line)
-        failed = []
-        for (lesson, name), heard in messages.items():
-            wrong = Counter(message for message in heard if message)
-            if wrong:
-                failed.append((lesson, name, wrong.total(), len(heard), wrong.most_common(1)[0][0]))
-        return sorted(failed, key=lambda row: -row[2] / row[3])
+                judged[lesson, name] += 1
+                if not result["passed"] and (lesson, name) in messages:
+                    messages[lesson, name].append(result["message"].partition("\n")[0])
+        return [Heard(*key, judged[key], Counter(wrong)) for key, wrong in messages.items() if judged[key]]
+
+
+def _in_order(items: Sequence[GradedItem], released: NotebookNode) -> list[GradedItem]:
+    """The exercises in the order of the lesson; the gradebook keeps none."""
+    places = {name: place for place, name in enumerate(graded_cells(released))}
+    return sorted(items, key=lambda item: places.get(item.cell, len(places)))
 
 
 def _graded_items(notebook: Any) -> list[GradedItem]:

@@ -2,12 +2,28 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from course_lib.files import atomic_write
 from course_tools.files import no_formula
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a class was told of one exercise."""
+
+    lesson: str
+    name: str
+    judged: int  # submissions
+    messages: Counter[str]  # the first line of what those that failed were told, and how many were
+
+    @property
+    def failed(self) -> int:
+        return self.messages.total()
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -19,8 +35,8 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def summary(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int, int, str]]) -> Iterator[str]:
-    """Lines that tell how a class did: for each lesson its scores, then the exercises that most failed."""
+def summary(rows: Sequence[Mapping[str, Any]], heard: Sequence[Heard]) -> Iterator[str]:
+    """Lines that tell how a class did: for each lesson its scores, then each exercise that somebody failed."""
     for lesson in dict.fromkeys(row["lesson"] for row in rows):
         of_lesson = [row for row in rows if row["lesson"] == lesson]
         scores = sorted(row["score"] for row in of_lesson)
@@ -34,25 +50,34 @@ def summary(rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, 
             in_bin = [row for row in of_lesson if number == min(4, int(5 * row["score"] / (most or 1)))]
             bar = "#" * round(40 * len(in_bin) / count)
             yield f"  {20 * number:3} to {20 * number + 20:3} %  {bar:40} {len(in_bin)}"
-    for lesson, name, count, total, message in failed[:5]:
-        yield f"{name} ({lesson}): {count} of {total} failed, most with: {message}"
+        exercises = [one for one in heard if one.lesson == lesson]
+        for one in sorted(exercises, key=lambda one: -one.failed / one.judged):
+            told = f", most with: {one.messages.most_common(1)[0][0]}" if one.failed else ""
+            yield f"  {one.name} ({lesson}): {one.failed} of {one.judged} failed{told}"
 
 
-def plot_summary(
-    rows: Sequence[Mapping[str, Any]], failed: Sequence[tuple[str, str, int, int, str]], path: Path
-) -> None:
-    """The same as a picture; its two colours (of Okabe and Ito) differ for colour-blind eyes, too."""
+def plot_summary(rows: Sequence[Mapping[str, Any]], heard: Sequence[Heard], path: Path) -> None:
+    """The same as a picture, a lesson below the other: its scores, and who failed each of its exercises.
+
+    Its two colours (of Okabe and Ito) differ for colour-blind eyes, too.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    shares = [100 * row["score"] / (row["max_score"] or 1) for row in rows]
-    left.hist(shares, bins=range(0, 101, 10), color="#0072B2", edgecolor="white")
-    left.set(xlabel="score, %", ylabel="submissions", xlim=(0, 100))
-    hardest = failed[:12][::-1]
-    names, percents = [name for _, name, *_ in hardest], [100 * count / total for _, _, count, total, _ in hardest]
-    right.barh(names, percents, color="#D55E00")
-    right.set(xlabel="submissions that failed it, %", xlim=(0, 100))
+    lessons = [*dict.fromkeys(row["lesson"] for row in rows)]
+    exercises = {lesson: [one for one in heard if one.lesson == lesson] for lesson in lessons}
+    heights = [max(2.5, 0.9 + 0.3 * len(exercises[lesson])) for lesson in lessons]
+    figure = Figure(figsize=(10, sum(heights)), layout="constrained")
+    panels = figure.subplots(len(lessons), 2, squeeze=False, height_ratios=heights)
+    for lesson, (left, right) in zip(lessons, panels, strict=True):
+        shares = [100 * row["score"] / (row["max_score"] or 1) for row in rows if row["lesson"] == lesson]
+        left.hist(shares, bins=range(0, 101, 10), color="#0072B2", edgecolor="white")
+        left.set(title=lesson, xlabel="score, %", ylabel="submissions", xlim=(0, 100))
+        left.yaxis.get_major_locator().set_params(integer=True)
+        names = [f"{lesson}: {one.name}" for one in exercises[lesson]]
+        bars = right.barh(names, [100 * one.failed / one.judged for one in exercises[lesson]], color="#D55E00")
+        right.bar_label(bars, [f"{one.failed} of {one.judged}" for one in exercises[lesson]], padding=3)
+        right.set(title=lesson, xlabel="submissions that failed it, %", xlim=(0, 125), xticks=range(0, 101, 20))
+        right.invert_yaxis()  # the first exercise at the top
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     atomic_write(path, picture.getvalue())

@@ -91,7 +91,7 @@ def test_an_essay_is_graded_by_hand_in_formgrader_and_reaches_total_feedback_and
     assert (rows["ana"]["score"], rows["ana"]["needs_manual_grade"]) == (8 + 7.5, False)
     assert (rows["mallory"]["score"], rows["mallory"]["needs_manual_grade"]) == (6 + 0, False)
     feedback = (course / f"feedback/ana/{LESSON}/{LESSON}.html").read_text()
-    assert "Score: 15.5 / 18.0" in feedback
+    assert "Score: 15.5 of 18." in feedback
     assert "The other side is missing." in feedback
     export = [sys.executable, "-m", "nbgrader", "export", "--to=points.csv"]
     subprocess.run(export, cwd=course, env={**os.environ, "PATH": path}, check=True, capture_output=True)

@@ -132,9 +132,10 @@ def judged(cells: list[SubmittedCell], monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def shown(release: nbformat.NotebookNode, cells: list[SubmittedCell]) -> str:
-    """What the feedback page shows as the exercise's code."""
+    """What the feedback shows as the exercise's code, without the line above a cell that begins with a magic."""
     page, _ = feedback_notebook(release, cells, {})
-    return next(cell.source for cell in page.cells if cell.id == "blend")
+    source = next(cell.source for cell in page.cells if cell.id == "blend")
+    return source.removeprefix("# As it was handed in:\n")
 
 
 def collected(release: nbformat.NotebookNode, cells: list[SubmittedCell]) -> tuple[list[SubmittedCell], str]:
@@ -166,12 +167,12 @@ def assert_all_agree(
 ) -> None:
     submitted = [SubmittedCell("code", source) for source in (*cells, "checks.blend(blend)")]
     assert judged(submitted, monkeypatch).startswith(answer)
-    assert shown(release, submitted) == cells[number]
+    assert shown(release, submitted) == cells[number].replace("\r\n", "\n")
     laid_out, report = collected(release, submitted)
     assert judged(laid_out, monkeypatch).startswith(answer)
     (exercise,) = [cell.source for cell in laid_out if cell.grade_id == "blend"]
     assert exercise in (cells[number], definitions(cells[number])["blend"].text)
-    assert shown(release, laid_out) == exercise
+    assert shown(release, laid_out) == exercise.replace("\r\n", "\n")
     assert "blend was found by its name" in report
 
 
