@@ -23,18 +23,26 @@ class Denoiser(nn.Module):
     2016, arXiv:1609.05158): the same picture with fewer places to compute.
     widths: channels at each level of the U-Net (Ronneberger et al. 2015, arXiv:1505.04597); each level halves the side.
     key_size: length of the key it can be given (numbers that tell what to draw), 0 for none.
+    attention: whether at all levels but the finest each place looks at all others, too, see `SelfAttention`.
     """
 
     pictures_in, pictures_out = 1, 1  # that the U-Net takes and gives; more in `enhance.PictureConditionedDenoiser`
 
     def __init__(
-        self, *, predicts: str = "picture", fold: int = 8, widths: tuple[int, ...] = (64, 128), key_size: int = 0
+        self,
+        *,
+        predicts: str = "picture",
+        fold: int = 8,
+        widths: tuple[int, ...] = (64, 128),
+        key_size: int = 0,
+        attention: bool = False,
     ):
         super().__init__()
         if predicts not in PREDICTS:
             raise CourseError(f"A denoiser predicts one of {', '.join(PREDICTS)}, not {predicts!r}.")
         self.predicts = predicts
         self.config = {"predicts": predicts, "fold": fold, "widths": list(widths), "key_size": key_size}
+        self.config |= {"attention": True} if attention else {}  # files of earlier versions don't name it
         self.fold, self.widths, self.key_size = fold, tuple(widths), key_size
         pixels, size = 3 * fold * fold, max(128, 2 * widths[0])  # size: of the conditioning
         self.amount = nn.Sequential(nn.Linear(32, size), nn.SiLU(), nn.Linear(size, size))
@@ -43,12 +51,18 @@ class Denoiser(nn.Module):
             nn.init.normal_(self.key[0].weight, std=0.5)  # type: ignore[index, arg-type]
         # 8: where in the picture each position lies, see `position_channels`
         self.conv_in = nn.Conv2d(self.pictures_in * pixels + 8, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(Block(width, width, size) for width in widths)
+        coarse = [attention and level > 0 for level in range(len(widths))]
+        self.down = nn.ModuleList(
+            Block(width, width, size, attention=attend) for width, attend in zip(widths, coarse, strict=True)
+        )
         self.downsample = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in itertools.pairwise(widths)
         )
-        self.middle = Block(widths[-1], widths[-1], size)
-        self.up = nn.ModuleList(Block(2 * width, width, size) for width in reversed(widths))
+        self.middle = Block(widths[-1], widths[-1], size, attention=attention)
+        self.up = nn.ModuleList(
+            Block(2 * width, width, size, attention=attend)
+            for width, attend in zip(reversed(widths), reversed(coarse), strict=True)
+        )
         self.upsample = nn.ModuleList(
             nn.Conv2d(coarse, fine, 1) for fine, coarse in reversed(list(itertools.pairwise(widths)))
         )
@@ -107,18 +121,41 @@ class Block(nn.Module):
     A residual block (He et al. 2015, arXiv:1512.03385), modulated by channel (Perez et al. 2017, arXiv:1709.07871).
     """
 
-    def __init__(self, channels: int, out: int, conditioning: int):
+    def __init__(self, channels: int, out: int, conditioning: int, *, attention: bool = False):
         super().__init__()
         self.first = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, out, 3, padding=1))
         self.modulate = nn.Sequential(nn.SiLU(), nn.Linear(conditioning, 2 * out))
         self.norm = nn.GroupNorm(8, out)
         self.second = zero_init(nn.Conv2d(out, out, 3, padding=1))
         self.short_cut = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
+        self.attention = SelfAttention(out) if attention else nn.Identity()
 
     def forward(self, x: Tensor, conditioning: Tensor) -> Tensor:
         scale, shift = self.modulate(conditioning)[:, :, None, None].chunk(2, dim=1)  # each B x out x 1 x 1
         y = self.norm(self.first(x)) * (1 + scale) + shift
-        return self.short_cut(x) + self.second(F.silu(y))
+        return self.attention(self.short_cut(x) + self.second(F.silu(y)))
+
+
+class SelfAttention(nn.Module):
+    """Each place asks all places, and adds what those answer whose keys are like its question.
+
+    So a tail can know on which side the head is.  Attention of several heads (Vaswani et al. 2017, arXiv:1706.03762)
+    over the places of a picture, as in the U-Net of Ho et al. 2020 (arXiv:2006.11239).
+    """
+
+    def __init__(self, channels: int, *, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(8, channels)
+        self.ask = nn.Conv2d(channels, 3 * channels, 1)  # the question, key and answer of each place
+        self.say = zero_init(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, high, wide = x.shape
+        split = (batch, 3, self.heads, channels // self.heads, high * wide)
+        questions, keys, answers = self.ask(self.norm(x)).reshape(split).transpose(3, 4).unbind(1)  # B x heads x N x C
+        heard = F.scaled_dot_product_attention(questions, keys, answers)
+        return x + self.say(heard.transpose(2, 3).reshape(x.shape))
 
 
 def zero_init(layer: nn.Conv2d) -> nn.Conv2d:

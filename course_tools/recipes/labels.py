@@ -2,8 +2,8 @@
 
 In `labelled/`: 440 drawings of 64 pixels by one training of a model, from its 256th step to its last, the 4,500th, and
 what was said of each, blind to the step: "do I see what the caption says?", 1 for one whole subject of that kind, in
-that pose, in that place, 0 for a muddle, a second head, a part that is missing, another pose or place.  The first and
-the second person labelled all, the third 80.  No judge may be tuned on the half that is held back.
+that pose, in that place, 0 for a muddle, a second head, a part that is missing, another pose or place.  Three
+people labelled all, a fourth 80.  No judge may be tuned on the half that is held back.
 """
 
 import csv
@@ -54,7 +54,7 @@ def labelled() -> Labelled:
         sheet = torch.from_numpy(np.array(image.convert("RGB")))
     down, across = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     tiles = sheet.reshape(down, SIDE, across, SIDE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)  # N x 3 x 64 x 64
-    people = ("first", "second", "third")
+    people = ("first", "second", "third", "fourth")
     return Labelled(
         pictures=tiles[: len(rows)].float() / 127.5 - 1,
         scenes=[parse(row["caption"]) for row in rows],

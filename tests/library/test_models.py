@@ -4,8 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from course_lib import checkpoints
 from course_lib.errors import CourseError
-from course_lib.models import Denoiser, parameter_count, position_channels, sinusoidal_embedding
+from course_lib.models import (
+    Denoiser,
+    SelfAttention,
+    load_denoiser,
+    parameter_count,
+    position_channels,
+    sinusoidal_embedding,
+)
 
 
 def awake(**settings) -> Denoiser:
@@ -119,3 +127,49 @@ def test_an_unknown_question_is_refused_in_one_sentence():
 def test_folding_leaves_144_places_of_192_channels_as_lesson_2_says():
     folded = F.pixel_unshuffle(torch.zeros(1, 3, 96, 96), Denoiser().fold)
     assert folded.shape == (1, 192, 12, 12)
+
+
+# ---- attention
+
+
+def test_attention_is_pytorchs_own_with_the_same_weights():
+    torch.manual_seed(0)
+    attention = SelfAttention(16, heads=4)
+    torch.nn.init.normal_(attention.say.weight, std=0.3)
+    theirs = torch.nn.MultiheadAttention(16, 4, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(attention.ask.weight.flatten(1))
+        theirs.in_proj_bias.copy_(attention.ask.bias)
+        theirs.out_proj.weight.copy_(attention.say.weight.flatten(1))
+        theirs.out_proj.bias.copy_(attention.say.bias)
+    x = torch.randn(2, 16, 3, 5)
+    places = attention.norm(x).flatten(2).transpose(1, 2)  # B x N x C
+    heard, _ = theirs(places, places, places)
+    torch.testing.assert_close(attention(x), x + heard.transpose(1, 2).reshape(x.shape))
+
+
+def test_a_new_model_begins_as_it_would_without_attention():
+    with_it = Denoiser(fold=2, widths=(8, 16), attention=True)
+    without = Denoiser(fold=2, widths=(8, 16))
+    without.load_state_dict({name: with_it.state_dict()[name] for name in without.state_dict()})
+    noisy, amount = torch.randn(2, 3, 16, 16), torch.tensor([0.3, 0.9])
+    assert torch.equal(with_it(noisy, amount), without(noisy, amount))
+
+
+def test_only_the_finest_level_has_no_attention():
+    model = Denoiser(fold=2, widths=(8, 16, 24), attention=True)
+    blocks = [*model.down, model.middle, *model.up]
+    assert [isinstance(block.attention, SelfAttention) for block in blocks] == [False, *[True] * 5, False]
+    assert not any(isinstance(part, SelfAttention) for part in Denoiser(fold=2, widths=(8, 16)).modules())
+
+
+def test_a_stored_model_with_attention_comes_back(tmp_path):
+    model = Denoiser(fold=2, widths=(8, 16), attention=True).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    checkpoints.save(tensors, tmp_path / "some.safetensors", recipe={"model": model.config})
+    again, _ = load_denoiser(tmp_path / "some.safetensors")
+    noisy, amount = torch.randn(1, 3, 8, 8), torch.tensor([0.5])
+    assert torch.equal(again(noisy, amount), model(noisy, amount))
+    assert "attention" not in Denoiser().config  # so that files of earlier versions are those of today
