@@ -78,6 +78,12 @@ def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--solutions", nargs="+", default=[], metavar="LESSON", help="lessons that go out with solutions (none)"
     )
     assign.set_defaults(run=_assign)
+    roster = add("roster", help="take the students of a class from what the LMS exports, into roster.csv")
+    roster.add_argument(
+        "exports", nargs="+", type=Path, metavar="CSV", help="a gradebook, a grading worksheet, a list of participants"
+    )
+    roster.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
+    roster.set_defaults(run=_roster)
     collect = add("collect", help="lay out what students handed in, for grading, and say what was mended")
     collect.add_argument("source", type=Path, metavar="DIR_OR_ZIP", help="what the LMS gave you")
     collect.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
@@ -201,6 +207,15 @@ def _assign(options: argparse.Namespace) -> int:
     return 0
 
 
+def _roster(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_tools.classroom.roster import import_roster
+
+    for line in import_roster(options.to.resolve(), options.exports):
+        print(line)
+    return 0
+
+
 def _collect(options: argparse.Namespace) -> int:
     _need_nbgrader()
     from course_tools.classroom.collect import REPORT, collect
@@ -208,7 +223,8 @@ def _collect(options: argparse.Namespace) -> int:
     collected = collect(options.source, options.to, students=options.students)
     print(collected, end="")
     print(f"\nThe same stands in {options.to / REPORT}.txt and .csv.")
-    return 1 if collected.without or any(not row.student for row in collected.rows) else 0
+    lost = any(row.status == "refused" and not row.student for row in collected.rows)
+    return 1 if collected.without or lost else 0
 
 
 def _grade(options: argparse.Namespace) -> int:
