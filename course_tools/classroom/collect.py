@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.ledger import Ledger
-from course_tools.classroom.lms import Owner, attempt, find_owners, student_pattern
+from course_tools.classroom.lms import HANDED_IN, Owner, attempt, find_owners, student_pattern
 from course_tools.classroom.repair import Repaired, repair
 from course_tools.classroom.roster import ROSTER, Roster, read_roster
 from course_tools.classroom.submission import LARGEST_FILE
@@ -132,7 +132,7 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
         if student:
             handed_in[student].append((row, replace(file, time=owner.time or file.time)))
         else:
-            row.status, row.notes = "refused" if _may_be_graded(file.path) else "left out", [reason]
+            row.status, row.notes = "refused" if file.path.suffix.lower() in HANDED_IN else "left out", [reason]
     for student, theirs in sorted(handed_in.items()):
         rows += _collect_student(student, theirs, course, releases)
     _remember(ledger, rows, {str(file.path): owner for file, owner in zip(files, owners, strict=True)})
@@ -142,10 +142,6 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
     atomic_write(course / f"{REPORT}.txt", str(collected))
     atomic_write(course / f"{REPORT}.csv", collected.as_csv())
     return collected
-
-
-def _may_be_graded(path: PurePosixPath) -> bool:
-    return path.suffix.lower() in (".ipynb", ".zip")
 
 
 def _remember(ledger: Ledger, rows: Sequence[Row], owners: Mapping[str, Owner]) -> None:

@@ -42,7 +42,7 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     delimiter: str
-    mark: bool  # whether it begins with a byte order mark
+    encoding: str  # utf-8, utf-8-sig with a byte order mark, or utf-16
 
     @property
     def kind(self) -> str:
@@ -67,13 +67,13 @@ class Table:
         """What a row says of this, a key of COLUMNS; "" if nothing."""
         return next((row[place].strip() for place in self.places(what) if row[place].strip()), "")
 
-    def with_columns(self, places: Sequence[int], rows: Sequence[Sequence[str]]) -> str:
+    def with_columns(self, places: Sequence[int], rows: Sequence[Sequence[str]]) -> bytes:
         """A CSV of these columns, these rows below their header, written as the file was."""
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator="\n")
         writer.writerow([self.header[place] for place in places])
         writer.writerows([[row[place] for place in places] for row in rows])
-        return ("\ufeff" if self.mark else "") + text.getvalue()
+        return text.getvalue().encode(self.encoding)
 
 
 def read_table(path: Path) -> Table:
@@ -84,13 +84,12 @@ def read_table(path: Path) -> Table:
         data = path.read_bytes()
     except OSError as error:
         raise CourseError(f"{path} can't be read: {error.strerror}.") from None
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"  # Blackboard writes .xls as UTF-16
+    marks = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}  # Blackboard's .xls is UTF-16
+    encoding = marks.get(data[:2], "utf-8")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         raise CourseError(f"{path} is no CSV in UTF-8; export it as CSV, not as a workbook.") from None
-    mark = text.startswith("\ufeff") or encoding == "utf-16"
-    text = text.removeprefix("\ufeff")
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
     try:
@@ -103,7 +102,7 @@ def read_table(path: Path) -> Table:
         raise CourseError(f"{path} is no table with a header; export it as CSV.")
     width = len(lines[0])
     rows = tuple(tuple([*line, *[""] * width][:width]) for line in lines[1:])
-    return Table(path, tuple(lines[0]), rows, delimiter, mark)
+    return Table(path, tuple(lines[0]), rows, delimiter, encoding)
 
 
 def full_name(table: Table, row: Sequence[str]) -> str:

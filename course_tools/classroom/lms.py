@@ -11,10 +11,12 @@ from pathlib import PurePosixPath
 
 from course_lib.errors import CourseError
 
+# Students choose their files' names, and in Moodle and Brightspace their folders': only what stands first is the LMS's.
+#
 # Moodle, mod/assign/classes/downloader.php: "Ana Pérez_1234_assignsubmission_file" is a folder, in older ones with "_"
 # at its end, or goes on as a file's name.  Underscores of a name became blanks.  The number is not the user's: it is
 # another one in each assignment (get_uniqueid_for_user).
-_MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_(?P<plugin>assignsubmission_[a-z]+)_?(?P<file>.*)")
+_MOODLE = re.compile(r"(?P<student>[^_]+)_(?P<number>\d+)_(?P<plugin>assignsubmission_[a-z]+)_?(?P<file>.*)")
 # Canvas, lib/content_zipper.rb: the sortable name, small letters only; LATE; the user's number; the attachment's.
 # What was typed into Canvas has no attachment; graded anonymously it has no name, and another number.
 _CANVAS = re.compile(
@@ -23,13 +25,14 @@ _CANVAS = re.compile(
 )
 # Blackboard: ASSIGNMENT_USERNAME_attempt_TIME_FILE, and a receipt that ends in .txt; nbgrader's zip collector expects
 # the same (nbgrader/plugins/zipcollect.py).
-_BLACKBOARD = re.compile(r"(?P<head>.+)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.*)|\.txt)")
+_BLACKBOARD = re.compile(r"(?P<head>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.*)|\.txt)")
 # Brightspace: "397063-2557369 - Ana Pérez - Sep 24, 2024 926 PM" is a folder, or goes on as a file's name.
 _TIME = r"[^\W\d]+\.? \d{1,2}, \d{4} \d{3,4}(?: [AP]M)?"
 _BRIGHTSPACE = re.compile(rf"(?P<number>\d+)-\d+ - (?P<student>.+) - (?P<time>{_TIME})")
 _BRIGHTSPACE_FILE = re.compile(rf"(?P<number>\d+)-\d+ - (?P<student>.+?) - (?:(?P<time>{_TIME}) - )?(?P<file>.+)")
 # A copy of a file: "Copy of x", "x (1)", "x-Copy1", "x-1".
 _AGAIN = re.compile(r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I)
+HANDED_IN = (".ipynb", ".zip")  # the ends of the names of what can be graded
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ class Owner:
 
     @property
     def key(self) -> str:
-        """What tells this student from all others, as far as the LMS goes."""
-        if self.lms == "canvas" and self.number:
-            return f"canvas {self.number}"  # a name may change, the user's number does not
+        """What tells this student from all others, as far as the LMS goes.
+
+        The name belongs to it even where the number is enough: a file that somebody called ana_2026_11_30 looks like
+        one of Canvas', too.
+        """
         return " ".join(filter(None, (self.lms, self.name, self.number)))
 
 
@@ -81,7 +86,8 @@ def find_owners(
         if _of_folder(first) or (len(inner) == 1 and first != archive):
             break
         inner = [parts[1:] for parts in inner]
-    owners = [_owner(path, parts, lessons) for path, parts in zip(paths, inner, strict=True)]
+    depth = _depth([parts for parts in inner if PurePosixPath(parts[-1]).suffix.lower() in HANDED_IN])
+    owners = [_owner(path, parts, depth, lessons) for path, parts in zip(paths, inner, strict=True)]
     return _with_usernames(owners)
 
 
@@ -97,12 +103,22 @@ def _identifying_parts(path: PurePosixPath, lessons: Collection[str]) -> list[st
     return [*(part for part in parts[:-1] if part not in lessons and part not in ("..", "/")), parts[-1]]
 
 
-def _owner(path: PurePosixPath, parts: Sequence[str], lessons: Collection[str]) -> Owner:
-    for part in parts[:-1]:
-        if found := _of_folder(part):
-            return replace(found, place=_above(path, part))
+def _depth(inner: Sequence[Sequence[str]]) -> int:
+    """How deep the folders lie that an LMS made for students: 0 but where all lie in folders of groups.
+
+    A folder of such a name that lies deeper than somebody else's is a student's own, and may bear another's name.
+    """
+    folders = [parts[:-1] for parts in inner if len(parts) > 1]
+    for depth in range(1, min(map(len, folders), default=0)):
+        if all(_of_folder(parts[depth]) and not _of_folder(parts[depth - 1]) for parts in folders):
+            return depth
+    return 0
+
+
+def _owner(path: PurePosixPath, parts: Sequence[str], depth: int, lessons: Collection[str]) -> Owner:
     if len(parts) > 1:  # a file in a student's folder may have any name: that one tells nothing
-        return Owner(parts[0], place=_above(path, parts[0]))
+        name = parts[min(depth, len(parts) - 2)]
+        return replace(_of_folder(name) or Owner(name), place=_above(path, name))
     found = _of_file(parts[0], lessons) or _plain(path, parts[0], lessons)
     return replace(found, place=_above(path, parts[0]))
 
@@ -149,7 +165,7 @@ def _of_file(name: str, lessons: Collection[str]) -> Owner | None:
 
 def _plain(path: PurePosixPath, name: str, lessons: Collection[str]) -> Owner:
     """The student after whom a file is called."""
-    if path.suffix.lower() not in (".ipynb", ".zip"):
+    if path.suffix.lower() not in HANDED_IN:
         return Owner("", reason="it is not a notebook")  # the index.html of a download is nobody's
     stem = re.sub(r"\.(ipynb|zip)$", "", name, flags=re.I)
     for lesson in sorted(lessons, key=len, reverse=True):

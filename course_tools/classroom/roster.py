@@ -156,12 +156,13 @@ def read_roster(course: Path) -> Roster | None:
     if not path.exists():
         return None
     table = read_table(path)
-    people = _with_folders([_person(table, row) for row in table.rows if is_student(table, row)], {})
+    people = _with_folders([person_of(table, row) for row in table.rows if is_student(table, row)], {})
     _check(people, path)
     return Roster(tuple(people))
 
 
-def _person(table: Table, row: Sequence[str]) -> Person:
+def person_of(table: Table, row: Sequence[str]) -> Person:
+    """The student in a row of what an LMS exported."""
     typed = "name" in [name.strip().casefold() for name in table.header] and table.kind == ""
     name = full_name(table, row) or table.cell(row, "id") or table.cell(row, "mail")
     ids = [row[place].strip().removeprefix("#") for place in table.places("id")]
@@ -235,13 +236,13 @@ def import_roster(course: Path, exports: Sequence[Path]) -> list[str]:
     lines = []
     for path in exports:
         table = read_table(path)
-        rows = [_person(table, row) for row in table.rows if is_student(table, row)]
+        rows = [person_of(table, row) for row in table.rows if is_student(table, row)]
         if not rows or not (table.places("name") or table.places("first") or table.places("last")):
             raise CourseError(f"{path} names no student: it needs a column called one of {', '.join(COLUMNS['name'])}.")
         names = Counter(squeeze(row.name) for row in rows)
         new = 0
         for row in rows:
-            place = _same(people, row, alone=names[squeeze(row.name)] == 1)
+            place = same_person(people, row, alone=names[squeeze(row.name)] == 1)
             if place is None:
                 people.append(row)
                 new += 1
@@ -276,8 +277,8 @@ def _folders_before(people: Sequence[Person], folders: Mapping[str, Owner]) -> t
     return kept, lines
 
 
-def _same(people: Sequence[Person], new: Person, *, alone: bool) -> int | None:
-    """Which of the people that is; by the name only if nobody else has it, here or there."""
+def same_person(people: Sequence[Person], new: Person, *, alone: bool) -> int | None:
+    """The number of the one of the people that is; by the name only if nobody else has it, here or there (`alone`)."""
     words = new.sure
     for place, person in enumerate(people):
         if person.sure & words:

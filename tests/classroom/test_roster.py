@@ -129,6 +129,25 @@ def test_blackboards_user_names_are_what_comes_after_the_assignments_name() -> N
     assert [owner.name for owner in several] == ["ann", "bob"]
 
 
+TIME = "attempt_2026-11-30-10-05-09"
+IN_ANOTHERS_NAME = {
+    "Moodle": f"{MOODLE}_Bo Li_4401_assignsubmission_file_x.ipynb",
+    "Moodle's folders": f"{MOODLE}/Bo Li_4401_assignsubmission_file/x.ipynb",
+    "Canvas": "perezana_104_5001_boli_105_5002_x.ipynb",
+    "Blackboard": f"Noise_aperez_{TIME}_Noise_boli_{TIME}_x.ipynb",
+    "Brightspace": "1-9 - Ana Pérez - 2-9 - Bo Li - x.ipynb",
+    "Brightspace's folders": "1-9 - Ana Pérez - Nov 30, 2026 1005 AM/2-9 - Bo Li - Nov 30, 2026 1005 AM/x.ipynb",
+    "folders": "Ana Pérez/Bo Li_4401_assignsubmission_file/x.ipynb",
+}
+
+
+@pytest.mark.parametrize("path", IN_ANOTHERS_NAME.values(), ids=IN_ANOTHERS_NAME)
+def test_a_students_own_names_do_not_make_it_anothers(path: str) -> None:
+    found = owners(path, "zoe/x.ipynb", f"Noise_zoe_{TIME}_x.ipynb")[0]
+    assert found.name in ("Ana Pérez", "perezana", "aperez")
+    assert "Bo" not in found.handle
+
+
 def test_what_an_lms_adds_is_nobodys(course: Path, lms: Path, done: Notebook) -> None:
     put(lms, done, "1-2 - Ann Lee - Nov 30, 2026 1005 AM/a.ipynb")
     (lms / "index.html").write_text("<html>")
@@ -173,10 +192,10 @@ def test_two_students_of_two_downloads_never_become_one(
     assert [row.student for row in again.rows] == ["Ana_Perez"]
 
 
-def test_a_student_whom_canvas_calls_otherwise_keeps_the_folder(course: Path, lms: Path, done: Notebook) -> None:
-    collect(put(lms / "one", done, "perezana_104_51_a.ipynb"), course)
-    collected = collect(put(lms / "two", done, "diazana_104_77_a.ipynb"), course)
-    assert [(row.student, row.status) for row in collected.rows] == [("perezana_104", "unchanged")]
+def test_files_with_a_day_in_their_names_are_not_one_student_of_canvas(course: Path, lms: Path, done: Notebook) -> None:
+    for name in ("ana", "bo"):
+        collect(put(lms / name, done, f"{name}_2026_11_30.ipynb"), course)
+    assert len(os.listdir(course / "submitted")) == 2
 
 
 def test_moodle_without_a_roster_is_safe_and_says_what_would_be_better(course: Path, lms: Path, done: Notebook) -> None:
@@ -221,6 +240,14 @@ EACH = {
 def test_one_person_whatever_the_lms(course: Path, lms: Path, done: Notebook, path: str) -> None:
     roster_of(course, *CLASS)
     assert laid_out(collect(put(lms, done, path), course)) == {path: "Ana_Pérez"}
+
+
+def test_a_pattern_tells_a_name_of_the_roster(course: Path, lms: Path, done: Notebook) -> None:
+    roster_of(course, *CLASS)
+    put(lms, done, "hw_perez-ana_x.ipynb", "hw_nobody_x.ipynb")
+    collected = collect(lms, course, students="hw_(?P<student>[^_]+)_")
+    assert laid_out(collected) == {"hw_perez-ana_x.ipynb": "Ana_Pérez"}
+    assert set(refused(collected)) == {"hw_nobody_x.ipynb"}
 
 
 def test_two_lessons_of_one_moodle_student_are_one_person(course: Path, lms: Path, releases: dict) -> None:
