@@ -98,7 +98,16 @@ def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     grade.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler whose workers judge instead"
     )
+    grade.add_argument("--student", default="", metavar="NAME", help="judge this student's work again, and no other")
+    grade.add_argument("--lesson", default="", metavar="LESSON", help="judge this lesson again, and no other")
+    grade.add_argument("--exercise", default="", metavar="NAME", help="judge this exercise again, and no other")
     grade.set_defaults(run=_grade)
+    grades = add("grades", help="fill the tables that the LMS exported with points, and pack feedback for it")
+    grades.add_argument("folder", type=Path, metavar="COURSE_DIR", help="the class's course directory")
+    grades.add_argument(
+        "exports", nargs="*", type=Path, metavar="CSV", help="a gradebook or a grading worksheet of the LMS"
+    )
+    grades.set_defaults(run=_grades)
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -233,10 +242,20 @@ def _grade(options: argparse.Namespace) -> int:
         raise CourseError(f"--jobs {options.jobs} is too few: say 1 or more.")
     from functools import partial
 
-    from course_tools.classroom.grade import grade
+    from course_tools.classroom.grade import Again, grade
 
+    again = Again(options.student, options.lesson, options.exercise)
     settings = {"jobs": options.jobs, "isolated": not options.no_sandbox, "scheduler": options.scheduler}
-    grade(options.folder, **settings, say=partial(print, flush=True))
+    grade(options.folder, **settings, again=again, say=partial(print, flush=True))
+    return 0
+
+
+def _grades(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_tools.classroom.send_back import send_back
+
+    for line in send_back(options.folder, options.exports):
+        print(line)
     return 0
 
 

@@ -10,6 +10,7 @@ import pytest
 from course_tools.notebooks.lesson import notebook_text
 from course_tools.notebooks.project import Project
 from course_tools.notebooks.render import render
+from tests.support.classroom import make_course_directory
 from tests.support.made_course import LESSON, SECOND, make_course, with_written, written
 
 Notebook = dict[str, Any]
@@ -23,6 +24,12 @@ LESSONS = {"01_noise": with_written(LESSON, written("1.3")), "02_more": SECOND}
 def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, nbformat.NotebookNode]:
     root = make_course(tmp_path_factory.mktemp("course") / "root", LESSONS)
     return {rendered.lesson.name: rendered.blank for rendered in render(Project.read(root))}
+
+
+@pytest.fixture(scope="session")
+def two_exercises(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """A course directory with its gradebook: two exercises of the course's own lesson 1, to be copied."""
+    return make_course_directory(tmp_path_factory.mktemp("assigned") / "course", checkout, only=("blend", "psnr"))
 
 
 @pytest.fixture
