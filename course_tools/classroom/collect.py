@@ -23,7 +23,7 @@ from course_lib.files import atomic_write
 from course_tools.classroom.ledger import Ledger
 from course_tools.classroom.lms import HANDED_IN, Owner, attempt, find_owners, student_pattern
 from course_tools.classroom.repair import Repaired, repair
-from course_tools.classroom.roster import ROSTER, Roster, read_roster
+from course_tools.classroom.roster import ROSTER, Roster, settle_roster
 from course_tools.classroom.submission import LARGEST_FILE
 from course_tools.files import no_formula, printable, replace_folder
 from course_tools.notebooks.lesson import notebook_text
@@ -117,7 +117,7 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
     releases = _releases(course)
     if source.is_relative_to(course):
         raise CourseError(f"{source} lies inside the course directory; collect from a folder or a zip outside it.")
-    roster, ledger = read_roster(course), Ledger.read(course)
+    roster, ledger = settle_roster(course), Ledger.read(course)
     files = [file for file in _files(source) if not any(_JUNK.fullmatch(part) for part in file.path.parts)]
     if not files:
         raise CourseError(f"{source} holds no file.")

@@ -30,7 +30,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "moodle": ("identifier",),
     "other": ("other",),
-    "student": ("student", "folder"),
 }
 
 
@@ -48,7 +47,7 @@ class Table:
     def kind(self) -> str:
         """Whose it is: canvas, moodle, blackboard, brightspace, or "" for any other list."""
         names = {name.casefold() for name in self.header}
-        if "id" in names and "section" in names and names & {"student", "lastname"}:
+        if {"id", "section"} <= names and names & {"student", "lastname"} and "name" not in names:
             return "canvas"
         if {"identifier", "grade"} <= names:
             return "moodle"
@@ -89,7 +88,7 @@ def read_table(path: Path) -> Table:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        raise CourseError(f"{path} is no CSV in UTF-8; export it as CSV, not as a workbook.") from None
+        raise CourseError(f"{path} is no CSV in UTF-8; save it as CSV in UTF-8, not as a workbook.") from None
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
     try:

@@ -156,21 +156,53 @@ def read_roster(course: Path) -> Roster | None:
     if not path.exists():
         return None
     table = read_table(path)
-    people = _with_folders([person_of(table, row) for row in table.rows if is_student(table, row)], {})
+    people = [person_of(table, row) for row in table.rows if is_student(table, row)]
+    people = _with_folders(people, {}, path)
     _check(people, path)
     return Roster(tuple(people))
 
 
+def settle_roster(course: Path) -> Roster | None:
+    """The class, after each has a folder in roster.csv itself: a namesake who joins later must not change it.
+
+    All else in the file stays, columns of an instructor's own, too.  Raises CourseError as `read_roster` does.
+    """
+    roster, path = read_roster(course), course / ROSTER
+    if roster is None:
+        return None
+    table = read_table(path)
+    place = _folder_place(table)
+    if place is None:
+        header = ("name" if name.strip().casefold() == "student" else name for name in table.header)
+        rows = tuple(("", *row) for row in table.rows)
+        table, place = replace(table, header=("student", *header), rows=rows), 0
+    people = iter(roster.people)
+    settled = [
+        (*row[:place], no_formula(next(people).student), *row[place + 1 :]) if is_student(table, row) else row
+        for row in table.rows
+    ]
+    if settled != [*table.rows]:
+        atomic_write(path, table.with_columns(range(len(table.header)), settled))
+    return roster
+
+
+def _folder_place(table: Table) -> int | None:
+    """Which column of a roster holds the folder: `student`, where another one has the name."""
+    names = [name.strip().casefold() for name in table.header]
+    named = {*COLUMNS["name"], *COLUMNS["first"], *COLUMNS["last"]} - {"student"}
+    return names.index("student") if not table.kind and "student" in names and named & {*names} else None
+
+
 def person_of(table: Table, row: Sequence[str]) -> Person:
     """The student in a row of what an LMS exported."""
-    typed = "name" in [name.strip().casefold() for name in table.header] and table.kind == ""
     name = full_name(table, row) or table.cell(row, "id") or table.cell(row, "mail")
     ids = [row[place].strip().removeprefix("#") for place in table.places("id")]
     ids = [one for one in dict.fromkeys(ids) if one]
     other = [part.strip() for part in table.cell(row, "other").split(";")]
     other += [*ids[1:], table.cell(row, "moodle")]
     mail = table.cell(row, "mail") or next((one for one in ids if "@" in one), "")
-    student = _as_typed(table.cell(row, "student")) if typed else ""
+    place = _folder_place(table)
+    student = _as_typed(row[place].strip()) if place is not None else ""
     words = tuple(dict.fromkeys(word for word in map(_as_typed, other) if word))
     return Person(student, _as_typed(name), _as_typed(ids[0]) if ids else "", _as_typed(mail), words)
 
@@ -180,7 +212,7 @@ def _as_typed(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and no_formula(cell[1:]) == cell else cell
 
 
-def _with_folders(people: Sequence[Person], folders: Mapping[int, str]) -> list[Person]:
+def _with_folders(people: Sequence[Person], folders: Mapping[int, str], path: Path) -> list[Person]:
     """The people, each with a folder: their own, or that in `folders` by number, or a new one of their name."""
     used = {person.student.casefold() for person in people if person.student}
     names = Counter(safe_name(person.name).casefold() for person in people)
@@ -190,9 +222,9 @@ def _with_folders(people: Sequence[Person], folders: Mapping[int, str]) -> list[
         if not student:
             student = safe_name(person.name)
             if names[student.casefold()] > 1 or student.casefold() in used:
-                student = safe_name(f"{person.name} {person.mail or person.id or number + 1}")
+                student = safe_name(f"{person.name} {person.mail or person.id}")
             if student.casefold() in used:
-                student = safe_name(f"{person.name} {person.mail} {number + 1}", disambiguate=True)
+                raise CourseError(f"{path}: two are called {person.name}; give each a mail or an id.")
         used.add(student.casefold())
         done.append(replace(person, student=student))
     return done
@@ -200,11 +232,15 @@ def _with_folders(people: Sequence[Person], folders: Mapping[int, str]) -> list[
 
 def _check(people: Iterable[Person], path: Path) -> None:
     seen: dict[str, Person] = {}
+    folders: set[str] = set()
     for person in people:
         if safe_name(person.student) != person.student:
             raise CourseError(f"{path}: {person.student!r} is no name for a folder; leave the column `student` empty.")
+        if person.student.casefold() in folders:
+            raise CourseError(f"{path}: two have the folder {person.student}; leave one of them empty.")
+        folders.add(person.student.casefold())
         for word in person.sure:
-            if word in seen and seen[word] is not person:
+            if word in seen:
                 one, two = seen[word].name, person.name
                 raise CourseError(f"{path}: {one} and {two} are both called {word!r}; one of them has to go.")
             seen[word] = person
@@ -251,7 +287,7 @@ def import_roster(course: Path, exports: Sequence[Path]) -> list[str]:
         lines.append(f"{path.name}: {len(rows)} students, {new} of them new.")
         ledger.times |= moodle_times(table)
     before, more = _folders_before(people, ledger.folders)
-    people = _with_folders(people, before)
+    people = _with_folders(people, before, course / ROSTER)
     _check(people, course / ROSTER)
     ledger.write()
     write_roster(course, people)

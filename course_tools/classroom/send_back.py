@@ -29,7 +29,6 @@ from course_tools.classroom.roster import person_of, same_person, squeeze
 from course_tools.files import printable, replace_folder
 
 FOLDER = "to-lms"
-_NAMES = {"canvas": "Canvas", "moodle": "Moodle", "blackboard": "Blackboard", "brightspace": "Brightspace"}
 
 
 def send_back(folder: Path, exports: Sequence[Path]) -> list[str]:
@@ -63,6 +62,7 @@ def send_back(folder: Path, exports: Sequence[Path]) -> list[str]:
     files |= _feedback(class_)
     part = course.root / f".{FOLDER}.part"
     rmtree(part, ignore_errors=True)
+    part.mkdir()
     for name, data in files.items():
         atomic_write(part / name, data)
     replace_folder(part, course.root / FOLDER)

@@ -183,11 +183,12 @@ def test_two_students_of_two_downloads_never_become_one(
 ) -> None:
     collect(put(lms / "one", done, "Ana Perez/01_noise.ipynb"), course)
     before = (course / "submitted/Ana_Perez/01_noise/01_noise.ipynb").read_bytes()
-    collected = collect(put(lms / "two", done, "Ana_Perez/01_noise.ipynb", "ana perez/01_noise.ipynb"), course)
+    new = set()
+    for name in ("Ana_Perez", "ana perez"):  # one at a time: it is the earlier downloads that they must not meet
+        new |= set(laid_out(collect(put(lms / name, done, f"{name}/01_noise.ipynb"), course)).values())
     assert (course / "submitted/Ana_Perez/01_noise/01_noise.ipynb").read_bytes() == before
-    new = set(laid_out(collected).values())
     assert len({name.casefold() for name in new | {"Ana_Perez"}}) == 3
-    assert set(laid_out(collect(lms / "two", course)).values()) == set()  # each keeps the folder that it got
+    assert laid_out(collect(lms / "Ana_Perez", course)) == {}  # each keeps the folder that it got
     again = collect(put(lms / "one", blank, "Ana Perez/01_noise.ipynb"), course)
     assert [row.student for row in again.rows] == ["Ana_Perez"]
 
@@ -436,6 +437,8 @@ def test_a_roster_is_no_formula_and_comes_back_as_it_was(course: Path) -> None:
 BAD = {
     "two people of one mail": ("name,mail\nAna,x@x.example\nBo,x@x.example\n", "Ana and Bo are both called"),
     "a folder that leads out": ("student,name\n../x,Ana\n", "is no name for a folder"),
+    "two of one folder": ("student,name\nana,Ana\nANA,Bo\n", "two have the folder ANA"),
+    "two of one name": ("name\nAna\nAna\n", "two are called Ana; give each a mail or an id"),
     "no header": ("\n", "is no table"),
 }
 
@@ -447,11 +450,33 @@ def test_a_roster_that_can_not_be_right_is_refused(course: Path, text: str, sent
         read_roster(course)
 
 
+def test_a_namesake_who_joins_later_changes_nobodys_folder(course: Path, lms: Path, done: Notebook) -> None:
+    (course / ROSTER).write_text("name;mail;section;group\nAna Li;one@x.example;;red\n")
+    collect(put(lms, done, "Ana Li/x.ipynb"), course)
+    assert (course / ROSTER).read_text() == "student;name;mail;section;group\nAna_Li;Ana Li;one@x.example;;red\n"
+    with (course / ROSTER).open("a") as file:
+        file.write(";Ana Li;two@x.example;;blue\n")
+    collect(put(lms, done, "two@x.example/x.ipynb"), course)
+    assert [row[0] for row in people(course)] == ["Ana_Li", "Ana_Li_two_x.example"]
+    assert sorted(os.listdir(course / "submitted")) == ["Ana_Li", "Ana_Li_two_x.example"]
+
+
+@pytest.mark.parametrize("rows", ["student,mail\nAna Li,x@x.example", "Last name,First name\nLi,Ana"])
+def test_a_roster_with_other_columns_keeps_them(course: Path, lms: Path, done: Notebook, rows: str) -> None:
+    (course / ROSTER).write_text(rows + "\n")
+    for _ in range(2):
+        collected = collect(put(lms, done, "Ana Li/x.ipynb"), course)
+        assert [row.student for row in collected.rows] == ["Ana_Li"]
+        assert [row[:2] for row in people(course)] == [("Ana_Li", "Ana Li")]
+    text = (course / ROSTER).read_text()
+    assert text == "student," + rows.replace("student", "name").replace("\n", "\nAna_Li,") + "\n"
+
+
 def test_what_is_no_list_of_students_is_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = course.parent / "x.csv"
     for data, sentence in (
         (b"a,b\n1,2\n", "names no student"),
-        (b"PK\x03\x04\xff\xfe", "export it as CSV"),
+        (b"PK\x03\x04\xff\xfe", "save it as CSV in UTF-8"),
         (b"name,mail\n", "names no student"),
     ):
         file.write_bytes(data)

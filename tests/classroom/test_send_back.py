@@ -238,6 +238,15 @@ def test_without_an_export_the_tables_are_made_of_the_names(course: Path) -> Non
     assert written(course, "blackboard.csv") == [["Username", title], ["aperez", "2"], ["bvdb", "0"]]
 
 
+def test_where_nothing_can_be_made_there_is_grades_csv(course: Path) -> None:
+    download(course, "ana.ipynb", "bo.ipynb")
+    grade_by_hand(course, ana=["blend"], bo=[])
+    shutil.rmtree(course / "feedback")
+    send_back(course, [])
+    assert list((course / FOLDER).iterdir()) == []
+    assert [row["points"] for row in csv.DictReader((course / "grades.csv").open())] == ["1.0", "0.0"]
+
+
 # --- Points -----------------------------------------------------------------------------------------------------------
 
 
