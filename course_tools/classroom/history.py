@@ -86,4 +86,4 @@ class Clock:
             return ""
         seconds = self.left * (time.monotonic() - self.start) / self.done
         span = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
-        return f"; about {span} for the {self.left} that are left"
+        return f"; about {span} for the {self.left} left"

@@ -145,10 +145,10 @@ def test_the_time_that_is_left_is_said(course: Path, judge: Judge, monkeypatch: 
     monkeypatch.setattr("course_tools.classroom.history.time.monotonic", lambda: next(clock))
     said, _ = run(course)
     lines = [line for line in said if line.startswith("Judging")]
-    assert lines == [f"Judging ana {LESSON}.", f"Judging bo {LESSON}; about 50 s for the 1 that are left."]
+    assert lines == [f"Judging ana {LESSON}.", f"Judging bo {LESSON}; about 50 s for the 1 left."]
     long = Clock(31)
     long.tick()
-    assert str(long) == "; about 25 minutes for the 30 that are left"
+    assert str(long) == "; about 25 minutes for the 30 left"
 
 
 UNKNOWN = {

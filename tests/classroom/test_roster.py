@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from course_lib.errors import CourseError
+from course_tools.classroom import collect as collect_module
 from course_tools.classroom import roster as roster_module
 from course_tools.classroom.collect import Collected, collect
 from course_tools.classroom.ledger import LEDGER, Ledger
@@ -191,6 +192,21 @@ def test_two_students_of_two_downloads_never_become_one(
     assert laid_out(collect(lms / "Ana_Perez", course)) == {}  # each keeps the folder that it got
     again = collect(put(lms / "one", blank, "Ana Perez/01_noise.ipynb"), course)
     assert [row.student for row in again.rows] == ["Ana_Perez"]
+
+
+def test_killed_after_the_layout_a_folder_still_has_its_owner(
+    course: Path, lms: Path, done: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect_module, "_remember", stop)
+        with pytest.raises(KeyboardInterrupt):
+            collect(put(lms / "one", done, "Ana Perez/x.ipynb"), course)
+    assert os.listdir(course / "submitted") == ["Ana_Perez"]
+    (row,) = collect(put(lms / "two", done, "Ana_Perez/x.ipynb"), course).rows
+    assert row.student != "Ana_Perez"
 
 
 def test_files_with_a_day_in_their_names_are_not_one_student_of_canvas(course: Path, lms: Path, done: Notebook) -> None:
@@ -415,6 +431,12 @@ def test_two_of_one_name_in_an_export_are_two(course: Path) -> None:
     import_roster(course, [export])
     import_roster(course, [export])
     assert [row[0] for row in people(course)] == ["Ana_Li_one_x.example", "Ana_Li_two_x.example"]
+
+
+def test_another_mail_is_another_person_and_none_is_not(course: Path) -> None:
+    for mail in ("one@x.example", "two@x.example"):
+        import_roster(course, [table(course.parent / "x.csv", ("name", "mail"), ("Ana Li", mail), ("Bo Li", ""))])
+    assert [row[0] for row in people(course)] == ["Ana_Li", "Bo_Li", "Ana_Li_two_x.example"]
 
 
 def test_what_was_collected_before_the_roster_keeps_its_folder(course: Path, lms: Path, done: Notebook) -> None:
