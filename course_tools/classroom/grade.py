@@ -131,9 +131,7 @@ def _chosen(course: Course, found: Sequence[tuple[str, str]], again: Again) -> l
     chosen = [(one, its) for one, its in found if student in ("", one) and lesson in ("", its)]
     chosen = [(one, its) for one, its in chosen if again.exercise in ("", *course.exercises(its))]
     if not chosen:
-        raise CourseError(
-            f"{student} handed in no lesson {lesson}." if lesson else f"{student} handed in no such thing."
-        )
+        raise CourseError(f"{student} handed in no {lesson or 'lesson'} with {again.exercise or 'a check'}.")
     return chosen
 
 

@@ -165,6 +165,14 @@ def test_a_name_that_nobody_has_is_refused(course: Path, judge: Judge, names: tu
         run(course, *names)
 
 
+def test_what_a_student_did_not_hand_in_is_not_judged_again(course: Path, judge: Judge, monkeypatch: Any) -> None:
+    run(course)
+    monkeypatch.setattr(Course, "submissions", lambda self: [("ana", LESSON), ("bo", "02_more")])
+    monkeypatch.setattr(Course, "exercises", lambda self, lesson: {"blend": ()} if lesson == LESSON else {"b": ()})
+    with pytest.raises(CourseError, match="bo handed in no 01_noise with blend"):
+        run(course, "bo", LESSON, "blend")
+
+
 def test_the_roster_knows_a_student_by_name(course: Path, judge: Judge) -> None:
     (course / "roster.csv").write_text("student,name\nana,Ana Pérez\nbo,Bo\n")
     run(course)
