@@ -144,7 +144,7 @@ IN_ANOTHERS_NAME = {
 
 @pytest.mark.parametrize("path", IN_ANOTHERS_NAME.values(), ids=IN_ANOTHERS_NAME)
 def test_a_students_own_names_do_not_make_it_anothers(path: str) -> None:
-    found = owners(path, "zoe/x.ipynb", f"Noise_zoe_{TIME}_x.ipynb")[0]
+    found = owners(path, "zoe/own/x.ipynb", f"Noise_zoe_{TIME}_x.ipynb")[0]
     assert found.name in ("Ana Pérez", "perezana", "aperez")
     assert "Bo" not in found.handle
 
