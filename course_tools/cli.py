@@ -78,6 +78,12 @@ def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--solutions", nargs="+", default=[], metavar="LESSON", help="lessons that go out with solutions (none)"
     )
     assign.set_defaults(run=_assign)
+    roster = add("roster", help="take the students of a class from what the LMS exports, into roster.csv")
+    roster.add_argument(
+        "exports", nargs="+", type=Path, metavar="CSV", help="a gradebook, a grading worksheet, a list of participants"
+    )
+    roster.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
+    roster.set_defaults(run=_roster)
     collect = add("collect", help="lay out what students handed in, for grading, and say what was mended")
     collect.add_argument("source", type=Path, metavar="DIR_OR_ZIP", help="what the LMS gave you")
     collect.add_argument("--to", type=Path, required=True, metavar="COURSE_DIR", help="the class's course directory")
@@ -92,7 +98,16 @@ def _add_class_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     grade.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler whose workers judge instead"
     )
+    grade.add_argument("--student", default="", metavar="NAME", help="judge this student's work again, and no other")
+    grade.add_argument("--lesson", default="", metavar="LESSON", help="judge this lesson again, and no other")
+    grade.add_argument("--exercise", default="", metavar="NAME", help="judge this exercise again, and no other")
     grade.set_defaults(run=_grade)
+    grades = add("grades", help="fill the tables that the LMS exported with points, and pack feedback for it")
+    grades.add_argument("folder", type=Path, metavar="COURSE_DIR", help="the class's course directory")
+    grades.add_argument(
+        "exports", nargs="*", type=Path, metavar="CSV", help="a gradebook or a grading worksheet of the LMS"
+    )
+    grades.set_defaults(run=_grades)
     compare = add("compare", help="list pairs of submissions that are more alike than the class, side by side")
     compare.add_argument("folder", type=Path, metavar="COURSE_DIR", help="the course directory of nbgrader")
     compare.add_argument("lessons", nargs="*", metavar="LESSON", help="the name of a lesson; all if none")
@@ -206,6 +221,15 @@ def _assign(options: argparse.Namespace) -> int:
     return 0
 
 
+def _roster(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_tools.classroom.roster import import_roster
+
+    for line in import_roster(options.to.resolve(), options.exports):
+        print(line)
+    return 0
+
+
 def _collect(options: argparse.Namespace) -> int:
     _need_nbgrader()
     from course_tools.classroom.collect import REPORT, collect
@@ -213,7 +237,8 @@ def _collect(options: argparse.Namespace) -> int:
     collected = collect(options.source, options.to, students=options.students)
     print(collected, end="")
     print(f"\nThe same stands in {options.to / REPORT}.txt and .csv.")
-    return 1 if collected.without or any(not row.student for row in collected.rows) else 0
+    lost = any(row.status == "refused" and not row.student for row in collected.rows)
+    return 1 if collected.without or lost else 0
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -222,10 +247,20 @@ def _grade(options: argparse.Namespace) -> int:
         raise CourseError(f"--jobs {options.jobs} is too few: say 1 or more.")
     from functools import partial
 
-    from course_tools.classroom.grade import grade
+    from course_tools.classroom.grade import Again, grade
 
+    again = Again(options.student, options.lesson, options.exercise)
     settings = {"jobs": options.jobs, "isolated": not options.no_sandbox, "scheduler": options.scheduler}
-    grade(options.folder, **settings, say=partial(print, flush=True))
+    grade(options.folder, **settings, again=again, say=partial(print, flush=True))
+    return 0
+
+
+def _grades(options: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from course_tools.classroom.send_back import send_back
+
+    for line in send_back(options.folder, options.exports):
+        print(line)
     return 0
 
 

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
+from course_tools.classroom.deadlines import SETTINGS, TEMPLATE
 from course_tools.classroom.leaks import find_leaks, secrets_of
 from course_tools.classroom.submission import graded_cells, hidden_seeds
 from course_tools.files import commands_on_path, replace_folder
@@ -98,6 +99,8 @@ def assign(
         _check_submissions(name, notebook, course)
     if not (course / "nbgrader_config.py").exists():
         atomic_write(course / "nbgrader_config.py", CONFIG)
+    if not (course / SETTINGS).exists():
+        atomic_write(course / SETTINGS, TEMPLATE)
     for rendered in lessons:
         if (name := rendered.lesson.name) in chosen:
             yield _release(rendered, marked[name], course, give=name in given)

@@ -11,7 +11,7 @@ import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +20,10 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
+from course_tools.classroom.ledger import Ledger
+from course_tools.classroom.lms import HANDED_IN, Owner, attempt, find_owners, student_pattern
 from course_tools.classroom.repair import Repaired, repair
+from course_tools.classroom.roster import ROSTER, Roster, settle_roster
 from course_tools.classroom.submission import LARGEST_FILE
 from course_tools.files import no_formula, printable, replace_folder
 from course_tools.notebooks.lesson import notebook_text
@@ -28,13 +31,6 @@ from course_tools.notebooks.lesson import notebook_text
 LARGEST_ZIP = 2**30  # bytes that a zip may hold unpacked, or 200 times its own size if that is more
 REPORT = "collect-report"
 
-# What the LMS puts before a file's name, or makes the name of a folder.
-# Moodle: "Ana Pérez_1234_assignsubmission_file_01_noise.ipynb", or a folder of that name up to "file_".
-_MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
-# Canvas: "perezana_LATE_1234_56789_01_noise-1.ipynb", always a file, never in a folder of the student's.
-_CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
-# A copy of a file: "Copy of x", "x (1)", "x-Copy1", "x-1".
-_AGAIN = re.compile(r"(?:^copy of |[ _-]*(?:\((\d+)\)|-copy(\d*)|-(\d+)))", re.I)
 _JUNK = re.compile(r"__MACOSX|\.DS_Store|\._.*|\.ipynb_checkpoints|Thumbs\.db|desktop\.ini")
 
 
@@ -49,16 +45,21 @@ class Row:
     notes: list[str] = field(default_factory=list)  # what was done to it, or why it was not used; a sentence each
 
 
+_THERE = ("laid out", "laid out anew", "unchanged")  # what a row says of a file that counts
+
+
 @dataclass(frozen=True)
 class Collected:
     """All rows, in the order of the students."""
 
     rows: Sequence[Row]
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by lesson, who of the roster did nothing
+    advice: str = ""  # a sentence on what would be surer
 
     @property
     def without(self) -> list[str]:
         """The students of whom nothing is laid out."""
-        there = {row.student for row in self.rows if row.status in ("laid out", "laid out anew", "unchanged")}
+        there = {row.student for row in self.rows if row.status in _THERE}
         return sorted({row.student for row in self.rows if row.student} - there)
 
     def __str__(self) -> str:
@@ -68,6 +69,10 @@ class Collected:
         lines = [f"{len(self.rows)} files of {len(students)} students: {outcome}."]
         if self.without:
             lines.append(f"Nothing can be graded of: {', '.join(self.without)}.")
+        for lesson, names in self.missing.items():
+            lines.append(f"{lesson}: {len(names)} of {ROSTER} handed in nothing: {', '.join(names)}.")
+        if self.advice:
+            lines.append(self.advice)
         for row in self.rows:
             who = f"{row.student}, {row.lesson}" if row.lesson else row.student or "nobody"
             entry = [f"{who}: {row.status} ({row.file})", *(f"  - {sentence}" for sentence in row.notes)]
@@ -81,6 +86,8 @@ class Collected:
         for row in self.rows:
             cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.notes)))]
             writer.writerow(map(no_formula, cells))  # students choose their files' names
+        for lesson, names in self.missing.items():
+            writer.writerows([no_formula(name), lesson, "nothing handed in", "", ""] for name in names)
         return text.getvalue()
 
 
@@ -100,8 +107,8 @@ class _File:
 def collect(source: Path, course: Path, *, students: str = "") -> Collected:
     """Lay out the notebooks in the folder or zip `source` as `submitted/STUDENT/LESSON/LESSON.ipynb` in `course`.
 
-    students: a regular expression with a group `student`, searched in each path, where the patterns of Moodle and
-    Canvas, a folder for each student and a file for each student don't tell whose it is.
+    Whose a file is, is told by the names that the LMS gives (lms.py); with a roster.csv in `course` it has to be one
+    of the class.  students: a regular expression with a group `student`, searched in each path, where these don't tell.
     What was handed in is kept in `originals/STUDENT`, byte for byte.  A student's lesson is laid out whole or not at
     all; a file that can't be used is named in the report (collect-report.txt and .csv) and stops nobody else's.
     Raises CourseError if there is nothing to collect, or no lesson is assigned in `course`.
@@ -110,26 +117,68 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
     releases = _releases(course)
     if source.is_relative_to(course):
         raise CourseError(f"{source} lies inside the course directory; collect from a folder or a zip outside it.")
-    rows: list[Row] = []
-    handed_in: dict[str, list[tuple[Row, _File]]] = defaultdict(list)
+    roster, ledger = settle_roster(course), Ledger.read(course)
     files = [file for file in _files(source) if not any(_JUNK.fullmatch(part) for part in file.path.parts)]
     if not files:
         raise CourseError(f"{source} holds no file.")
-    names = _students([file.path for file in files], _pattern(students), source.stem, set(releases))
-    for file, student in zip(files, names, strict=True):
+    owners = find_owners([file.path for file in files], student_pattern(students), source.stem, set(releases))
+    places = roster.assign(owners) if roster else ledger.assign(owners)
+    ledger.write()  # before anything is laid out: a folder without an owner could be given away twice
+    rows: list[Row] = []
+    handed_in: dict[str, list[tuple[Row, _File]]] = defaultdict(list)
+    for file, owner, (student, reason) in zip(files, owners, places, strict=True):
         row = Row(str(file.path), student)
         rows.append(row)
-        if not student:
-            row.status, row.notes = "refused", ["its path does not tell whose it is; see --students"]
+        if student:
+            handed_in[student].append((row, replace(file, time=owner.time or file.time)))
         else:
-            handed_in[student].append((row, file))
+            row.status, row.notes = "refused" if file.path.suffix.lower() in HANDED_IN else "left out", [reason]
     for student, theirs in sorted(handed_in.items()):
         rows += _collect_student(student, theirs, course, releases)
+    _remember(ledger, rows, {str(file.path): owner for file, owner in zip(files, owners, strict=True)})
     rows.sort(key=lambda row: (row.student, row.file))
-    collected = Collected(rows)
+    missing = _missing(roster, rows, course) if roster else {}
+    collected = Collected(rows, missing, "" if roster else _advice(owners))
     atomic_write(course / f"{REPORT}.txt", str(collected))
     atomic_write(course / f"{REPORT}.csv", collected.as_csv())
     return collected
+
+
+def _remember(ledger: Ledger, rows: Sequence[Row], owners: Mapping[str, Owner]) -> None:
+    """Keep by what name the LMS knows what was laid out, and say of whom it says that it came late."""
+    found = {}
+    for row in rows:
+        if row.status in _THERE:
+            outer = (str(path) for path in (PurePosixPath(row.file), *PurePosixPath(row.file).parents))
+            owner = next(owners[path] for path in outer if path in owners)  # of a file in a zip the zip's
+            found[row.student, row.lesson] = owner
+            if owner.late:
+                row.notes.append("Canvas says that it came late")
+    ledger.record(found)
+    ledger.write()
+
+
+def _missing(roster: Roster, rows: Sequence[Row], course: Path) -> dict[str, list[str]]:
+    """Who of the class handed in nothing, now or before, of the lessons that are in this download."""
+    lessons = sorted({row.lesson for row in rows if row.status in _THERE})
+    without = {
+        lesson: [
+            person.name
+            for person in roster.people
+            if not (course / "submitted" / person.student / lesson / f"{lesson}.ipynb").exists()
+        ]
+        for lesson in lessons
+    }
+    return {lesson: names for lesson, names in without.items() if names}
+
+
+def _advice(owners: Sequence[Owner]) -> str:
+    if not any(owner.lms == "moodle" for owner in owners):
+        return ""
+    return (
+        "Moodle gives a student another number in each assignment, so each lesson makes new students: "
+        "`course roster` makes them one."
+    )
 
 
 def _releases(course: Path) -> dict[str, NotebookNode]:
@@ -180,7 +229,7 @@ def _collect_student(
             inner_row.lesson, inner_row.notes = repaired.lesson, list(repaired.notes)
             found[repaired.lesson].append((inner_row, file, repaired))
     for lesson, several in found.items():
-        several.sort(key=lambda item: (item[1].time, _attempt(item[1].path.stem), str(item[1].path)))
+        several.sort(key=lambda item: (item[1].time, attempt(item[1].path.stem), str(item[1].path)))
         *older, (row, file, repaired) = several
         for other, _, _ in older:
             other.status = "set aside"
@@ -210,12 +259,6 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
     path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}-{safe}"
     if not path.exists():
         atomic_write(path, data)
-
-
-def _attempt(stem: str) -> int:
-    """Which copy a file is, by the number that an LMS or a browser puts behind its name."""
-    found = re.search(r"(?:\((\d+)\)|-(?:copy)?(\d+))$", stem, re.I)
-    return int(next(filter(None, found.groups()))[:9]) if found else 0
 
 
 # --- Files and archives -----------------------------------------------------------------------------------------------
@@ -315,77 +358,3 @@ def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, left:
         return data
 
     return read
-
-
-# --- Whose it is ------------------------------------------------------------------------------------------------------
-
-
-def _pattern(students: str) -> re.Pattern[str] | None:
-    try:
-        pattern = re.compile(students) if students else None
-    except re.error as error:
-        raise CourseError(f"--students is no regular expression: {error}.") from None
-    if pattern and "student" not in pattern.groupindex:
-        raise CourseError("--students has no group (?P<student>...), which says what part of a path is the student.")
-    return pattern
-
-
-def _students(
-    paths: Sequence[PurePosixPath], pattern: re.Pattern[str] | None, archive: str, lessons: set[str]
-) -> list[str]:
-    """Whose each file is, "" where its path does not tell; two students never get one name."""
-    inner = [_identifying_parts(path, lessons) for path in paths]
-    # A folder that all lie in is the download's own, unless the LMS made it for one student, or there is but one file:
-    # then it may be the student's.
-    while all(len(parts) > 1 for parts in inner) and len({parts[0] for parts in inner}) == 1:
-        if _MOODLE.fullmatch(inner[0][0]) or (len(inner) == 1 and inner[0][0] != archive):
-            break
-        inner = [parts[1:] for parts in inner]
-    owners = [_student(path, parts, pattern, lessons) for path, parts in zip(paths, inner, strict=True)]
-    same = defaultdict(set)
-    for name, number in owners:
-        same[_safe_name(name, number).casefold()].add((name, number))
-    return [
-        _safe_name(name, number, disambiguate=len(same[_safe_name(name, number).casefold()]) > 1) if name else ""
-        for name, number in owners
-    ]
-
-
-def _identifying_parts(path: PurePosixPath, lessons: set[str]) -> list[str]:
-    """The parts of a path without folders that are named after a lesson, and those that lead out."""
-    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
-    return [*(part for part in parts[:-1] if part not in lessons and part not in ("..", "/")), parts[-1]]
-
-
-def _student(
-    path: PurePosixPath, parts: Sequence[str], pattern: re.Pattern[str] | None, lessons: set[str]
-) -> tuple[str, str]:
-    """A student's name, and the number that the LMS gives them, if any."""
-    if pattern:
-        found = pattern.search(unicodedata.normalize("NFC", str(path)))
-        return (found["student"] or "", "") if found else ("", "")
-    # A file in a student's folder may have any name: that one tells nothing.
-    patterns = [_MOODLE] if len(parts) > 1 else [_MOODLE, _CANVAS]
-    matches = (lms.fullmatch(part) for part in parts[:-1] or parts for lms in patterns)
-    if found := next(filter(None, matches), None):
-        return found["student"], found["number"]
-    if len(parts) > 1:
-        return parts[0], ""
-    stem = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.I)
-    for lesson in sorted(lessons, key=len, reverse=True):
-        stem = re.sub(re.escape(lesson), " ", stem, flags=re.I)
-    stem = _AGAIN.sub(" ", stem).strip(" _-.")
-    if not stem and len(path.parts) > 1:
-        return unicodedata.normalize("NFC", path.parts[-2]), ""
-    return stem, ""
-
-
-def _safe_name(name: str, number: str, *, disambiguate: bool = False) -> str:
-    """A name that serves as a folder's: letters of any script and digits, the rest as "_"."""
-    safe = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:60]
-    if not safe and name:
-        safe = "student"
-        disambiguate = True
-    if disambiguate:
-        safe += "-" + hashlib.sha256(f"{name}\n{number}".encode(errors="surrogatepass")).hexdigest()[:6]
-    return f"{safe}_{number}" if number else safe

@@ -5,20 +5,22 @@ ask, with the lesson's inputs and with those of the hidden tests that `course as
 nbgrader's gradebook; feedback is nbgrader's.
 """
 
+import difflib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.files import atomic_write
 from course_tools.classroom.feedback import ExerciseResult, harmless, result_of
 from course_tools.classroom.gradebook import Course, Submission
-from course_tools.classroom.report import as_csv, plot_summary, summary
+from course_tools.classroom.grades import finished_rows, rules, write_grades
+from course_tools.classroom.history import Clock, grading, said, write_log
+from course_tools.classroom.report import plot_summary, summary
 from course_tools.classroom.sandbox import Sandbox, unavailable_reason
 from course_tools.files import printable
 
@@ -30,22 +32,37 @@ UNSAFE = (
 _OTHER = "It is right for the inputs in the lesson, but not for others."
 
 
+@dataclass(frozen=True)
+class Again:
+    """What an instructor wants judged once more, though nothing changed: "" stands for all."""
+
+    student: str = ""
+    lesson: str = ""
+    exercise: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.student or self.lesson or self.exercise)
+
+
 def grade(
     folder: Path,
     *,
     jobs: int = 1,
     isolated: bool = True,
     scheduler: str | None = None,
+    again: Again = Again(),
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Grade everything below `submitted/` that is not graded yet, and write feedback, grades.csv and grades.png.
 
     jobs: how many submissions at once on this machine.  scheduler: the address of a dask.distributed scheduler, say
     tcp://10.0.0.1:8786, whose workers judge instead; gradebook and files stay with this process.
+    again: if it names anything, that is judged, graded before or not, and nothing else.
     Returns the rows of grades.csv.  Killed at any moment, it goes on where it was when it is called again.
-    Raises CourseError if this is no course directory, or if submissions can't be run here.
+    Raises CourseError if this is no course directory, if submissions can't be run here, or for a name that nobody has.
     """
     course = Course(folder)
+    rules(course)  # a slip in course.toml is said before anything is judged
     if isolated and scheduler is None and (reason := unavailable_reason()) is not None:
         raise CourseError(f"{reason} Without it, --no-sandbox would run them as you.")
     if not isolated:
@@ -53,6 +70,38 @@ def grade(
     found = course.submissions()
     if not found:
         raise CourseError(f"there is no notebook of a known lesson in {course.submitted}; run `course collect` first.")
+    waiting = _waiting(course, found, again)
+    if again:
+        say(f"{len(waiting)} of {len(found)} submissions are judged again.")
+    else:
+        say(f"{len(found)} submissions, {len(found) - len(waiting)} of them graded before.")
+    clock = Clock(len(waiting))
+    submissions = _announced(course, waiting, again, clock, say, isolated=isolated)
+    for number, (submission, results, seconds) in enumerate(_all_judged(submissions, jobs, scheduler), start=1):
+        student, lesson = submission.student, submission.lesson
+        before = course.state(student, lesson)
+        if len(results) < len(course.exercises(lesson)):  # one exercise alone was judged
+            results = {name: ExerciseResult(**result) for name, result in before["findings"].items()} | results
+        history = [*before.get("history", []), grading(course, lesson, before, results, asked=bool(again))]
+        findings = {name: asdict(result) for name, result in results.items()}
+        state = {"digest": submission.digest, "findings": findings, "history": history}
+        course.keep(student, lesson, state)
+        course.enter(student, lesson, state)
+        clock.tick()
+        score, most, by_hand = course.points(student, lesson)
+        hand = ", the rest by hand" if by_hand else ""
+        say(f"{number}/{len(waiting)} {printable(student)} {lesson}: {score:g} of {most:g}{hand}, {seconds:.1f} s")
+        for line in said(history):
+            say(line)
+    graded = course.graded(found)
+    course.write_feedback(graded, say)
+    return _tell(course, graded, say)
+
+
+def _waiting(course: Course, found: Sequence[tuple[str, str]], again: Again) -> list[tuple[str, str]]:
+    """What is to be judged; what was judged and not entered, because the run was killed between, is entered."""
+    if again:
+        return _chosen(course, found, again)
     waiting = []
     for student, lesson in found:
         state = course.state(student, lesson)
@@ -60,21 +109,59 @@ def grade(
             waiting.append((student, lesson))
         elif not state.get("entered"):  # killed between the two
             course.enter(student, lesson, state)
-    say(f"{len(found)} submissions, {len(found) - len(waiting)} of them graded before.")
-    submissions = (course.read_submission(student, lesson, isolated=isolated) for student, lesson in waiting)
-    for number, (submission, results, seconds) in enumerate(_all_judged(submissions, jobs, scheduler), start=1):
-        student, lesson = submission.student, submission.lesson
-        state = {"digest": submission.digest, "findings": {name: asdict(result) for name, result in results.items()}}
-        course.keep(student, lesson, state)
-        course.enter(student, lesson, state)
-        score, most, by_hand = course.points(student, lesson)
-        hand = ", the rest by hand" if by_hand else ""
-        say(f"{number}/{len(waiting)} {printable(student)} {lesson}: {score:g} of {most:g}{hand}, {seconds:.1f} s")
-    course.write_feedback(found, say)
-    rows = course.rows(found)
-    atomic_write(course.root / "grades.csv", as_csv(rows))
-    heard = course.heard(found)
-    for line in summary(rows, heard):
+    return waiting
+
+
+def _chosen(course: Course, found: Sequence[tuple[str, str]], again: Again) -> list[tuple[str, str]]:
+    """The submissions that an instructor means.  Raises CourseError for a name that none has."""
+    student, lesson = again.student, again.lesson
+    if student and course.roster:
+        student = course.roster.called(student).student
+    lessons = sorted({one for _, one in found})
+    exercises = sorted({name for one in lessons if lesson in ("", one) for name in course.exercises(one)})
+    for what, name, names in (
+        ("student", student, [one for one, _ in found]),
+        ("lesson", lesson, lessons),
+        ("exercise with a check", again.exercise, exercises),
+    ):
+        if name and name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; the nearest is {near[0]}" if near else f"; there are {', '.join(names[:10])}"
+            raise CourseError(f"there is no {what} {name!r} in what was handed in{hint}.")
+    chosen = [(one, its) for one, its in found if student in ("", one) and lesson in ("", its)]
+    chosen = [(one, its) for one, its in chosen if again.exercise in ("", *course.exercises(its))]
+    if not chosen:
+        raise CourseError(f"{student} handed in no {lesson or 'lesson'} with {again.exercise or 'a check'}.")
+    return chosen
+
+
+def _announced(
+    course: Course,
+    waiting: Sequence[tuple[str, str]],
+    again: Again,
+    clock: Clock,
+    say: Callable[[str], None],
+    *,
+    isolated: bool,
+) -> Iterator[Submission]:
+    """The submissions, each named before it is judged, so that a run that stands still says where."""
+    for student, lesson in waiting:
+        say(f"Judging {printable(student)} {lesson}{clock}.")
+        submission = course.read_submission(student, lesson, isolated=isolated)
+        # One exercise alone only where the others were judged as they are now.
+        if again.exercise and course.state(student, lesson).get("digest") == submission.digest:
+            one = {again.exercise: submission.exercises[again.exercise]}
+            submission = replace(submission, exercises=one)
+        yield submission
+
+
+def _tell(course: Course, graded: Sequence[tuple[str, str]], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Write the tables and the picture of what is graded, and say what is in them."""
+    rows, notes = finished_rows(course, graded)
+    write_grades(course, rows)
+    write_log(course, graded)
+    heard = course.heard(graded)
+    for line in (*summary(rows, heard), *notes):
         say(line)
     plot_summary(rows, heard, course.root / "grades.png")
     return rows

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.feedback import ExerciseResult, FeedbackPages, Graded, feedback_notebook
 from course_tools.classroom.report import Heard
+from course_tools.classroom.roster import read_roster
 from course_tools.classroom.sandbox import Limits
 from course_tools.classroom.submission import cells_of, graded_cells, hidden_seeds, made_for
 from course_tools.files import commands_on_path
@@ -65,6 +67,7 @@ class Course:
         self.directory = CourseDirectory(config=self.config)
         self.directory.root = str(self.root)
         self.submitted = self.root / self.directory.submitted_directory
+        self.roster = read_roster(self.root)
         self.limits = self._limits()
         self.items: dict[str, list[GradedItem]] = {}
         with self.gradebook() as book:
@@ -123,11 +126,15 @@ class Course:
         return digest.hexdigest()
 
     def read_submission(self, student: str, lesson: str, *, isolated: bool) -> Submission:
-        exercises = {item.name: item.seeds for item in self.items[lesson] if not item.by_hand}
+        exercises = self.exercises(lesson)
         cells = [cell for cell in cells_of(self.path(student, lesson)) if cell.kind == "code"]
         own = {name: made_for(cells, name) for name in exercises}
         digest, sources = self.digest(student, lesson), tuple(cell.source for cell in cells)
         return Submission(student, lesson, digest, exercises, sources, own, self.limits, isolated)
+
+    def exercises(self, lesson: str) -> dict[str, tuple[int, ...]]:
+        """The exercises of a lesson that have a check, each with the seeds of its hidden tests."""
+        return {item.name: item.seeds for item in self.items[lesson] if not item.by_hand}
 
     # --- What is known of it: a file for each, written whole or not at all
 
@@ -151,7 +158,7 @@ class Course:
         time_of = self.directory.get_existing_timestamp(str(self.path(student, lesson).parent))
         with self.gradebook() as book, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of nbgrader's own way with its database
-            book.update_or_create_student(student)
+            book.update_or_create_student(student, **self._names(student))
             book.update_or_create_submission(lesson, student, **({"timestamp": time_of} if time_of else {}))
             for item in self.items[lesson]:
                 row = book.find_grade(item.cell, lesson, lesson, student)
@@ -169,6 +176,29 @@ class Course:
                     row.needs_manual_grade = changed or (row.manual_score is not None and row.needs_manual_grade)
             book.db.commit()
         self.keep(student, lesson, state | {"entered": True})
+
+    def _names(self, student: str) -> dict[str, str]:
+        """What nbgrader keeps of a student beside the folder's name, as far as the roster has it."""
+        person = self.roster.of(student) if self.roster else None
+        if person is None:
+            return {}
+        first, _, last = person.name.rpartition(" ")
+        return {"first_name": first, "last_name": last, "email": person.mail}
+
+    def graded(self, found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of the submissions that are in the gradebook as they are."""
+        states = ((one, self.state(*one)) for one in found)
+        return [one for one, state in states if state.get("entered") and state.get("digest") == self.digest(*one)]
+
+    def stamp(self, student: str, lesson: str) -> datetime | None:
+        """The time in the submission's timestamp.txt; none if there is none that can be read."""
+        path = self.path(student, lesson).parent / "timestamp.txt"
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                text = "" if path.is_symlink() else file.read(19)
+            return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        except (OSError, ValueError):
+            return None
 
     def points(self, student: str, lesson: str) -> tuple[float, float, bool]:
         """Points, the most that there are, and whether a person has to give some of them."""

@@ -72,6 +72,7 @@ def test_it_is_nbgraders_standard_course_directory(assigned: Path) -> None:
     assert set(files(assigned)) == {
         "gradebook.db",
         "nbgrader_config.py",
+        "course.toml",
         "release/01_noise/01_noise.ipynb",
         "release/02_more/02_more.ipynb",
         "release/02_more/solutions/02_more.ipynb",
