@@ -16,6 +16,8 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
+from course_tools.classroom import sandbox
+from course_tools.classroom.collect import without_submission
 from course_tools.classroom.feedback import ExerciseResult, harmless
 from course_tools.classroom.gradebook import Course, Submission
 from course_tools.classroom.report import as_csv, plot_summary, summary
@@ -42,7 +44,8 @@ def grade(
 
     jobs: how many submissions at once on this machine.  scheduler: the address of a dask.distributed scheduler, say
     tcp://10.0.0.1:8786, whose workers judge instead; gradebook and files stay with this process.
-    Returns the rows of grades.csv.  Killed at any moment, it goes on where it was when it is called again.
+    Returns the rows of grades.csv; of whom nothing could be laid out, stands there by name alone, and not in these.
+    Killed at any moment, it goes on where it was when it is called again.
     Raises CourseError if this is no course directory, or if submissions can't be run here.
     """
     course = Course(folder)
@@ -72,10 +75,13 @@ def grade(
         say(f"{number}/{len(waiting)} {printable(student)} {lesson}: {score:g} of {most:g}{hand}, {seconds:.1f} s")
     course.write_feedback(found, say)
     rows = course.rows(found)
-    atomic_write(course.root / "grades.csv", as_csv(rows))
+    missing = without_submission(course.root)
+    atomic_write(course.root / "grades.csv", as_csv([*rows, *({"student": student} for student in missing)]))
     failed = course.most_failed(found)
     for line in summary(rows, failed):
         say(line)
+    if missing:
+        say(f"Nothing could be graded of: {', '.join(map(printable, missing))}; collect-report.txt says why.")
     plot_summary(rows, failed, course.root / "grades.png")
     return rows
 
@@ -124,8 +130,11 @@ def _all_judged(
             # A worker that is lost took nothing with it: what it judged is judged by another.
             yield from _run_bounded(client.get_executor(pure=False, retries=3), submissions, 2 * max(1, workers))
     elif jobs == 1:
-        for submission in submissions:
-            yield submission, *_timed(submission)
+        try:
+            for submission in submissions:
+                yield submission, *_timed(submission)
+        finally:
+            sandbox.shared.end()
     else:
         # A new Python for each: a process that was forked from one with threads may hang.
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
