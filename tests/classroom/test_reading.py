@@ -277,7 +277,7 @@ def test_an_attack_costs_its_author_a_sentence_and_the_class_nothing(
     used = not said or "good one" in name
     assert (course / "submitted/bad").exists() == (course / "originals/bad").exists() == used
     assert kept(course) <= 4 * (2 * len(good) + (len(data) if used else 0)) + 12 * MOST_LINES * used
-    assert max(map(len, (course / f"{REPORT}.txt").read_text().splitlines())) < 1000
+    assert max(map(len, (course / f"{REPORT}.txt").read_text().splitlines())) < 300
 
 
 def test_twenty_zips_of_one_student_share_one_limit(
