@@ -1,34 +1,40 @@
 """`course collect`: what an LMS gives, a folder or a zip of files named by student, laid out for nbgrader."""
 
 import csv
+import gzip
 import hashlib
 import io
 import os
 import re
 import shutil
 import stat
+import time
 import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-
-import nbformat
-from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.ledger import Ledger
 from course_tools.classroom.lms import HANDED_IN, Owner, attempt, find_owners, student_pattern
-from course_tools.classroom.repair import Repaired, repair
+from course_tools.classroom.reading import Reader, shared_reader
 from course_tools.classroom.roster import ROSTER, Roster, settle_roster
 from course_tools.classroom.submission import LARGEST_FILE
 from course_tools.files import no_formula, printable, replace_folder
-from course_tools.notebooks.lesson import notebook_text
 
-LARGEST_ZIP = 2**30  # bytes that a zip may hold unpacked, or 200 times its own size if that is more
+# What all files of one student may cost together, those in zips as well; the newest are read first.
+MOST_BYTES = 300_000_000  # unpacked
+MOST_NOTEBOOKS = 20
+MOST_SECONDS = 60.0  # of computing, to read them
+MOST_ENTRIES = 10_000  # files in a student's zip
+LONGEST_PATH = 1000  # letters; no system writes as many into a zip
+LARGEST_PLAIN = 1_000_000  # bytes of an original that is kept as it is; a larger one is kept zipped
+LONGEST_SHOWN = 200  # letters of a path, a name or a sentence in the report
 REPORT = "collect-report"
 
 _JUNK = re.compile(r"__MACOSX|\.DS_Store|\._.*|\.ipynb_checkpoints|Thumbs\.db|desktop\.ini")
@@ -45,6 +51,7 @@ class Row:
     notes: list[str] = field(default_factory=list)  # what was done to it, or why it was not used; a sentence each
 
 
+_NOTHING = "nothing handed in"  # what the report says of somebody of the roster
 _THERE = ("laid out", "laid out anew", "unchanged")  # what a row says of a file that counts
 
 
@@ -87,12 +94,49 @@ class Collected:
             cells = [*map(_on_a_line, (row.student, row.lesson, row.status, row.file, "; ".join(row.notes)))]
             writer.writerow(map(no_formula, cells))  # students choose their files' names
         for lesson, names in self.missing.items():
-            writer.writerows([no_formula(name), lesson, "nothing handed in", "", ""] for name in names)
+            writer.writerows([no_formula(name), lesson, _NOTHING, "", ""] for name in names)
         return text.getvalue()
 
 
 def _on_a_line(text: str) -> str:
-    return printable(text).replace("\n", "�")
+    return printable(_shortened(text, LONGEST_SHOWN)).replace("\n", "�")
+
+
+def _shortened(text: str, most: int) -> str:
+    """The text, or its beginning and end if it is longer: a path tells there whose it is, and what it is."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 3 :]}"
+
+
+@dataclass
+class _Allowance:
+    """What a student's files may still cost."""
+
+    size: int = field(default_factory=lambda: MOST_BYTES)
+    notebooks: int = field(default_factory=lambda: MOST_NOTEBOOKS)
+    seconds: float = field(default_factory=lambda: MOST_SECONDS)
+
+    def check(self) -> None:
+        """Raises CourseError if all is used up."""
+        if self.size < 0:
+            raise CourseError(f"with it the student's files have over {MOST_BYTES / 1e6:.0f} MB; ask for one file")
+        if self.seconds < 0:
+            raise CourseError(f"the student's other files took {MOST_SECONDS:.0f} seconds to read; ask for one file")
+
+    def take(self, data: bytes) -> bytes:
+        """The bytes, counted.  Raises CourseError if they are too many."""
+        self.size -= len(data)
+        self.check()
+        return data
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count the time that what follows computes here.  Raises CourseError if there is none left."""
+        self.check()
+        before = time.process_time()
+        try:
+            yield
+        finally:
+            self.seconds -= time.process_time() - before
 
 
 @dataclass(frozen=True)
@@ -101,7 +145,12 @@ class _File:
 
     path: PurePosixPath
     time: float
-    read: Callable[[], bytes]
+    read: Callable[[_Allowance], bytes]
+
+    @property
+    def age(self) -> tuple[float, int, str]:
+        """By which the newest file is found."""
+        return self.time, attempt(self.path.stem), str(self.path)
 
 
 def collect(source: Path, course: Path, *, students: str = "") -> Collected:
@@ -109,19 +158,21 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
 
     Whose a file is, is told by the names that the LMS gives (lms.py); with a roster.csv in `course` it has to be one
     of the class.  students: a regular expression with a group `student`, searched in each path, where these don't tell.
-    What was handed in is kept in `originals/STUDENT`, byte for byte.  A student's lesson is laid out whole or not at
-    all; a file that can't be used is named in the report (collect-report.txt and .csv) and stops nobody else's.
+    Each notebook that can be used is kept in `originals/STUDENT`, byte for byte, a large one zipped (.gz).  A
+    student's lesson is laid out whole or not at all; a file that can't be used is named in the report
+    (collect-report.txt and .csv), leaves nothing behind and stops nobody else's.
     Raises CourseError if there is nothing to collect, or no lesson is assigned in `course`.
     """
     source, course = source.resolve(), course.resolve()
-    releases = _releases(course)
+    if not (releases := _releases(course)):
+        raise CourseError(f"no lesson is assigned in {course}; begin with `course assign LESSON --to {course}`.")
     if source.is_relative_to(course):
         raise CourseError(f"{source} lies inside the course directory; collect from a folder or a zip outside it.")
     roster, ledger = settle_roster(course), Ledger.read(course)
     files = [file for file in _files(source) if not any(_JUNK.fullmatch(part) for part in file.path.parts)]
     if not files:
         raise CourseError(f"{source} holds no file.")
-    owners = find_owners([file.path for file in files], student_pattern(students), source.stem, set(releases))
+    owners = find_owners([file.path for file in files], student_pattern(students), source.stem, releases)
     places = roster.assign(owners) if roster else ledger.assign(owners)
     ledger.write()  # before anything is laid out: a folder without an owner could be given away twice
     rows: list[Row] = []
@@ -134,7 +185,7 @@ def collect(source: Path, course: Path, *, students: str = "") -> Collected:
         else:
             row.status, row.notes = "refused" if file.path.suffix.lower() in HANDED_IN else "left out", [reason]
     for student, theirs in sorted(handed_in.items()):
-        rows += _collect_student(student, theirs, course, releases)
+        rows += _Student(student, course, shared_reader()).collect(theirs)
     _remember(ledger, rows, {str(file.path): owner for file, owner in zip(files, owners, strict=True)})
     rows.sort(key=lambda row: (row.student, row.file))
     missing = _missing(roster, rows, course) if roster else {}
@@ -181,72 +232,108 @@ def _advice(owners: Sequence[Owner]) -> str:
     )
 
 
-def _releases(course: Path) -> dict[str, NotebookNode]:
-    paths = sorted(course.glob("release/*/*.ipynb"))
-    found = {path.stem: nbformat.read(path, as_version=4) for path in paths if path.stem == path.parent.name}
-    if not found:
-        raise CourseError(f"no lesson is assigned in {course}; begin with `course assign LESSON --to {course}`.")
-    return found
+def without_submission(course: Path) -> list[str]:
+    """The students whom the last report of `course collect` names, and of whom nothing is laid out."""
+    try:
+        with (course / f"{REPORT}.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["status"] != _NOTHING]
+    except (OSError, ValueError, KeyError, csv.Error):  # it was never called, or somebody changed its report
+        return []
+    named = {row["student"] for row in rows if row["student"]}
+    return sorted(student for student in named if not any((course / "submitted" / student).glob("*/*.ipynb")))
+
+
+def _releases(course: Path) -> set[str]:
+    """The lessons that are assigned."""
+    return {path.stem for path in course.glob("release/*/*.ipynb") if path.stem == path.parent.name}
 
 
 # --- One student ------------------------------------------------------------------------------------------------------
 
 
-def _collect_student(
-    student: str, theirs: Sequence[tuple[Row, _File]], course: Path, releases: Mapping[str, NotebookNode]
-) -> list[Row]:
-    """Lay out what one student handed in, and fill in the rows; returns a row more for each file found in a zip."""
-    more: list[Row] = []
-    found: dict[str, list[tuple[Row, _File, Repaired]]] = defaultdict(list)
-    for row, outer in theirs:
+@dataclass
+class _Best:
+    """Of a student's notebooks of one lesson the one that counts as yet, and all rows of the lesson."""
+
+    row: Row
+    file: _File
+    text: str
+    rows: list[Row]
+
+
+class _Student:
+    """Lays out what one student handed in, within what one student may cost."""
+
+    def __init__(self, name: str, course: Path, reader: Reader) -> None:
+        self.name, self.course, self.reader = name, course, reader
+        self.allowance = _Allowance()
+        self.best: dict[str, _Best] = {}
+        self.more: list[Row] = []  # for files found in a zip
+
+    def collect(self, theirs: Sequence[tuple[Row, _File]]) -> list[Row]:
+        """Lay out the newest notebook of each lesson, and fill in the rows; returns a row more for each in a zip."""
+        for row, outer in sorted(theirs, key=lambda item: item[1].age, reverse=True):
+            try:
+                with self.allowance.counting():
+                    inner = _expand_zip(outer, self.allowance)
+            except CourseError as error:
+                row.status, row.notes = "refused", [str(error)]
+                continue
+            for number, file in enumerate(inner):
+                inner_row = Row("", self.name) if number else row
+                if number:
+                    self.more.append(inner_row)
+                inner_row.file = str(file.path)
+                self._take(inner_row, file)
+        for lesson, best in self.best.items():
+            for other in best.rows:
+                if other is not best.row:
+                    other.status = "set aside"
+                    other.notes.insert(0, f"{best.row.file} is newer, and counts")
+            best.row.status = _lay_out(self.course / "submitted" / self.name / lesson, best.text, best.file.time)
+        if self.best:
+            for row in (*(row for row, _ in theirs), *self.more):
+                if row.status == "refused":
+                    row.notes.append("another file of this student is laid out")
+        return self.more
+
+    def _take(self, row: Row, file: _File) -> None:
+        """Read a file; if it can be used, keep it, and its text if it is the newest of its lesson."""
+        if file.path.suffix.lower() != ".ipynb":
+            row.status, row.notes = "left out", ["it is not a notebook"]
+            return
         try:
-            inner = _expand_zip(outer)
+            if not self.allowance.notebooks:
+                raise CourseError(f"only the newest {MOST_NOTEBOOKS} notebooks of a student are read")
+            self.allowance.notebooks -= 1
+            with self.allowance.counting():
+                data = file.read(self.allowance)
+                lesson, text, notes = self._repaired(data)
+                _keep(self.course / "originals" / self.name, file.path.name, data)
         except CourseError as error:
             row.status, row.notes = "refused", [str(error)]
-            continue
-        for number, file in enumerate(inner):
-            inner_row = row
-            if number:
-                inner_row = Row(str(file.path), student)
-                more.append(inner_row)
-            inner_row.file = str(file.path)
-            if file.path.suffix.lower() != ".ipynb":
-                inner_row.status, inner_row.notes = "left out", ["it is not a notebook"]
-                continue
-            try:
-                data = file.read()
-                _keep(course / "originals" / student, file.path.name, data)
-                repaired = repair(data, releases)
-            except CourseError as error:
-                inner_row.status, inner_row.notes = "refused", [str(error)]
-                continue
-            except Exception as error:  # whatever is wrong with one notebook, the others are laid out
-                inner_row.status, inner_row.notes = (
-                    "refused",
-                    [f"it could not be repaired ({type(error).__name__}: {error})"],
-                )
-                continue
-            inner_row.lesson, inner_row.notes = repaired.lesson, list(repaired.notes)
-            found[repaired.lesson].append((inner_row, file, repaired))
-    for lesson, several in found.items():
-        several.sort(key=lambda item: (item[1].time, attempt(item[1].path.stem), str(item[1].path)))
-        *older, (row, file, repaired) = several
-        for other, _, _ in older:
-            other.status = "set aside"
-            other.notes.insert(0, f"{row.file} is newer, and counts")
-        row.status = _lay_out(course / "submitted" / student / lesson, repaired, file.time)
-    return more
+            return
+        row.lesson, row.notes = lesson, list(notes)
+        best = self.best.setdefault(lesson, _Best(row, file, text, []))
+        best.rows.append(row)
+        if file.age > best.file.age:
+            best.row, best.file, best.text = row, file, text
+
+    def _repaired(self, data: bytes) -> tuple[str, str, list[str]]:
+        try:
+            return self.reader.repair(data, self.course)
+        finally:
+            self.allowance.seconds -= self.reader.seconds
 
 
-def _lay_out(place: Path, repaired: Repaired, time: float) -> str:
-    text = notebook_text(repaired.notebook)
+def _lay_out(place: Path, text: str, handed_in: float) -> str:
     notebook = place / f"{place.name}.ipynb"
     there = notebook.exists()
     if there and notebook.read_bytes() == text.encode():
         return "unchanged"
     part = place.with_name(f".{place.name}.part")  # nbgrader does not see names with a dot
     shutil.rmtree(part, ignore_errors=True)
-    when = datetime.fromtimestamp(time, UTC) if time else datetime.now(UTC)
+    when = datetime.fromtimestamp(handed_in, UTC) if handed_in else datetime.now(UTC)
     atomic_write(part / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S UTC\n"))  # nbgrader's own file
     atomic_write(part / notebook.name, text)
     replace_folder(part, place)
@@ -254,9 +341,12 @@ def _lay_out(place: Path, repaired: Repaired, time: float) -> str:
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:
-    """Keep a file as it was handed in; the digest tells two of one name disambiguate."""
+    """Keep a file as it was handed in, a large one zipped; the digest tells two of one name apart."""
     safe = re.sub(r"[^\w. ()-]", "_", unicodedata.normalize("NFC", name))[-80:]
     path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}-{safe}"
+    if len(data) > LARGEST_PLAIN:
+        path = path.with_name(f"{path.name}.gz")
+        data = b"" if path.exists() else gzip.compress(data, 1, mtime=0)
     if not path.exists():
         atomic_write(path, data)
 
@@ -274,34 +364,36 @@ def _files(source: Path) -> Iterator[_File]:
                 yield _File(PurePosixPath(path.relative_to(source)), status.st_mtime, _reader(path, status))
     elif source.is_file():
         try:
-            yield from _entries(zipfile.ZipFile(source), PurePosixPath(), source.stat().st_size)
+            yield from _entries(zipfile.ZipFile(source), PurePosixPath())
         except Exception:
             raise CourseError(f"{source} is no zip that can be read; download it again.") from None
     else:
         raise CourseError(f"there is no {source}; name the folder or the zip that the LMS gave you.")
 
 
-def _reader(path: Path, status: os.stat_result) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _reader(path: Path, status: os.stat_result) -> Callable[[_Allowance], bytes]:
+    def read(allowance: _Allowance) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise CourseError("it is a link or a device, not a file; links are not followed")
         if status.st_size > LARGEST_FILE:
             raise CourseError(f"it has {status.st_size / 1e6:.0f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are read")
         try:
-            return path.read_bytes()
+            return allowance.take(path.read_bytes())
         except OSError as error:
             raise CourseError(f"it can't be read: {error.strerror}") from None
 
     return read
 
 
-def _expand_zip(file: _File) -> list[_File]:
-    """The notebooks in a student's zip; any other file is alone in the list."""
+def _expand_zip(file: _File, allowance: _Allowance) -> list[_File]:
+    """The notebooks in a student's zip, the newest first; any other file is alone in the list."""
     if file.path.suffix.lower() != ".zip":
         return [file]
-    data = file.read()
+    data = file.read(allowance)
+    if data.count(b"PK\x01\x02") > MOST_ENTRIES:  # with these each file begins in a zip's list
+        raise CourseError(f"it holds more than {MOST_ENTRIES:,} files")
     try:
-        entries = list(_entries(zipfile.ZipFile(io.BytesIO(data)), file.path, len(data)))
+        entries = list(_entries(zipfile.ZipFile(io.BytesIO(data)), file.path))
     except Exception:  # zipfile has many: for a name that is not UTF-8, a version that it does not know, ...
         raise CourseError("it is no zip that can be read") from None
     notebooks = [
@@ -311,19 +403,20 @@ def _expand_zip(file: _File) -> list[_File]:
     ]
     if not notebooks:
         raise CourseError("there is no notebook in it")
-    return notebooks[:20]
+    notebooks.sort(key=lambda entry: entry.age, reverse=True)
+    return notebooks[: MOST_NOTEBOOKS + 1]  # the last of them says that there are too many
 
 
-def _entries(archive: zipfile.ZipFile, above: PurePosixPath, size: int) -> Iterator[_File]:
-    left = [max(LARGEST_ZIP, 200 * size)]
+def _entries(archive: zipfile.ZipFile, above: PurePosixPath) -> Iterator[_File]:
     for entry in archive.infolist():
         if not entry.is_dir():
             name = _entry_name(entry)
             try:
-                time = datetime(*entry.date_time).timestamp()  # a zip's times are local
-            except ValueError:
-                time = 0.0
-            yield _File(above / name.lstrip("/"), time, _unpacker(archive, entry, name, left))
+                when = datetime(*entry.date_time).timestamp()  # a zip's times are local
+            except (ValueError, OverflowError, OSError):
+                when = 0.0
+            path = above / _shortened(name.lstrip("/"), LONGEST_PATH)
+            yield _File(path, when, _unpacker(archive, entry, name))
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:
@@ -336,8 +429,10 @@ def _entry_name(entry: zipfile.ZipInfo) -> str:
     return entry.filename
 
 
-def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, left: list[int]) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Callable[[_Allowance], bytes]:
+    def read(allowance: _Allowance) -> bytes:
+        if len(name) > LONGEST_PATH:
+            raise CourseError(f"its path has {len(name):,} letters; at most {LONGEST_PATH:,} are read")
         parts = re.split(r"[/\\]", name)
         if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
             raise CourseError("its path leads out of the zip; nothing of it was read")
@@ -345,16 +440,15 @@ def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, left:
             raise CourseError("it is a link, not a file; links are not followed")
         if entry.flag_bits & 1:
             raise CourseError("it is locked with a password")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # zipfile unpacks no other bit by bit
+            raise CourseError("it is packed in a way that is not read; ask for an ordinary zip")
         try:
             with archive.open(entry) as stream:  # what it says of its size may be a lie
-                data = stream.read(min(LARGEST_FILE, left[0]) + 1)
+                data = stream.read(min(LARGEST_FILE, allowance.size) + 1)
         except Exception:  # of zipfile, or of what unpacks
             raise CourseError("this part of the zip is damaged") from None
-        left[0] -= len(data)
         if len(data) > LARGEST_FILE:
             raise CourseError(f"it unpacks to more than {LARGEST_FILE / 1e6:.0f} MB")
-        if left[0] < 0:
-            raise CourseError("the zip unpacks to more than a class can have handed in; ask for its files one by one")
-        return data
+        return allowance.take(data)
 
     return read

@@ -27,8 +27,9 @@ from course_tools.classroom.likeness import (
     pairs_by_likeness,
     shared_places,
 )
+from course_tools.classroom.reading import shared_reader
 from course_tools.classroom.shown import page_html, text_html, visible
-from course_tools.classroom.submission import SubmittedCell, cells_of, graded_cells, made_for, squeezed
+from course_tools.classroom.submission import SubmittedCell, graded_cells, made_for, squeezed
 from course_tools.files import no_formula, printable
 
 RAREST = 200  # a pair is listed if at most one in so many would be as alike by coincidence,
@@ -101,7 +102,7 @@ def _compare_lesson(course: Course, lesson: str, students: Sequence[str]) -> tup
     exercises = [item.name for item in course.items[lesson] if not item.by_hand]
 
     def read(student: str) -> dict[str, Part]:
-        return parts_of(cells_of(course.path(student, lesson)), released, exercises, by_hand)
+        return parts_of(shared_reader().cells(course.path(student, lesson)), released, exercises, by_hand)
 
     known = known_of(released, course.root / course.directory.source_directory / lesson / f"{lesson}.ipynb")
     prints = [prints_of(read(student), known) for student in students]  # one after the other: texts are not kept

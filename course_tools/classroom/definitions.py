@@ -13,6 +13,7 @@ from functools import lru_cache
 
 STUB = "your code here"  # what an exercise that nobody has tried raises, as the text of a NotImplementedError
 LONGEST_CELL = 100_000  # letters of a cell that is read as Python, or run; no student writes as much
+MOST_CODE = 1_000_000  # letters in all code cells of a notebook that is read, or run
 
 _PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # cell magics under which there is Python
 _LINE_MAGIC = re.compile(r"^([ \t]*+)(?:[%!?].*|[\w.*]++\?\??[ \t]*)$", re.M)  # %time f(), !ls, name?

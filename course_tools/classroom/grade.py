@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
+from course_tools.classroom import sandbox
+from course_tools.classroom.collect import without_submission
 from course_tools.classroom.feedback import ExerciseResult, harmless, result_of
 from course_tools.classroom.gradebook import Course, Submission
 from course_tools.classroom.grades import finished_rows, rules, write_grades
@@ -58,7 +60,8 @@ def grade(
     jobs: how many submissions at once on this machine.  scheduler: the address of a dask.distributed scheduler, say
     tcp://10.0.0.1:8786, whose workers judge instead; gradebook and files stay with this process.
     again: if it names anything, that is judged, graded before or not, and nothing else.
-    Returns the rows of grades.csv.  Killed at any moment, it goes on where it was when it is called again.
+    Returns the rows of grades.csv; of whom nothing could be laid out, stands there by name alone, and not in these.
+    Killed at any moment, it goes on where it was when it is called again.
     Raises CourseError if this is no course directory, if submissions can't be run here, or for a name that nobody has.
     """
     course = Course(folder)
@@ -158,11 +161,14 @@ def _announced(
 def _tell(course: Course, graded: Sequence[tuple[str, str]], say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Write the tables and the picture of what is graded, and say what is in them."""
     rows, notes = finished_rows(course, graded)
-    write_grades(course, rows)
+    refused = without_submission(course.root)
+    write_grades(course, rows, refused)
     write_log(course, graded)
     heard = course.heard(graded)
     for line in (*summary(rows, heard), *notes):
         say(line)
+    if refused:
+        say(f"Nothing could be graded of: {', '.join(map(printable, refused))}; collect-report.txt says why.")
     plot_summary(rows, heard, course.root / "grades.png")
     return rows
 
@@ -209,8 +215,11 @@ def _all_judged(
             # A worker that is lost took nothing with it: what it judged is judged by another.
             yield from _run_bounded(client.get_executor(pure=False, retries=3), submissions, 2 * max(1, workers))
     elif jobs == 1:
-        for submission in submissions:
-            yield submission, *_timed(submission)
+        try:
+            for submission in submissions:
+                yield submission, *_timed(submission)
+        finally:
+            sandbox.shared.end()
     else:
         # A new Python for each: a process that was forked from one with threads may hang.
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)

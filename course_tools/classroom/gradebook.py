@@ -16,10 +16,11 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.files import atomic_write
 from course_tools.classroom.feedback import ExerciseResult, FeedbackPages, Graded, feedback_notebook
+from course_tools.classroom.reading import shared_reader
 from course_tools.classroom.report import Heard
 from course_tools.classroom.roster import read_roster
 from course_tools.classroom.sandbox import Limits
-from course_tools.classroom.submission import cells_of, graded_cells, hidden_seeds, made_for
+from course_tools.classroom.submission import graded_cells, hidden_seeds, made_for
 from course_tools.files import commands_on_path
 from course_tools.notebooks.lesson import notebook_text
 
@@ -127,7 +128,7 @@ class Course:
 
     def read_submission(self, student: str, lesson: str, *, isolated: bool) -> Submission:
         exercises = self.exercises(lesson)
-        cells = [cell for cell in cells_of(self.path(student, lesson)) if cell.kind == "code"]
+        cells = [cell for cell in shared_reader().cells(self.path(student, lesson)) if cell.kind == "code"]
         own = {name: made_for(cells, name) for name in exercises}
         digest, sources = self.digest(student, lesson), tuple(cell.source for cell in cells)
         return Submission(student, lesson, digest, exercises, sources, own, self.limits, isolated)
@@ -208,7 +209,8 @@ class Course:
 
     def _write_autograded(self, student: str, lesson: str, results: Mapping[str, ExerciseResult]) -> set[str]:
         """Write what formgrader and feedback show; returns the names of the answers for a person that were written."""
-        notebook, answers = feedback_notebook(self.released[lesson], cells_of(self.path(student, lesson)), results)
+        cells = shared_reader().cells(self.path(student, lesson))
+        notebook, answers = feedback_notebook(self.released[lesson], cells, results)
         folder = self.root / self.directory.autograded_directory / student / lesson
         atomic_write(folder / f"{lesson}.ipynb", notebook_text(notebook))
         stamp = self.path(student, lesson).parent / "timestamp.txt"
@@ -230,7 +232,7 @@ class Course:
             say(f"Feedback of {lesson} for {len(students)}.")
             pages = FeedbackPages(self.released[lesson])
             for student, digest, exercises in students:
-                page = pages.page(student, exercises, cells_of(self.path(student, lesson)))
+                page = pages.page(student, exercises, shared_reader().cells(self.path(student, lesson)))
                 atomic_write(self.page(student, lesson), page)
                 self.keep(student, lesson, self.state(student, lesson) | {"feedback": digest})
 

@@ -51,8 +51,11 @@ def finished_rows(course: Course, found: Sequence[tuple[str, str]]) -> tuple[lis
     return rows, notes
 
 
-def write_grades(course: Course, rows: Sequence[dict[str, Any]]) -> None:
-    """Write grades.csv: these rows, and one for each student of the roster who handed in nothing of a lesson in it."""
+def write_grades(course: Course, rows: Sequence[dict[str, Any]], refused: Sequence[str] = ()) -> None:
+    """Write grades.csv: these rows, and one for each student of the roster who handed in nothing of a lesson in it.
+
+    refused: students of whom nothing could be laid out; those of no roster get a row with nothing but their name.
+    """
     there = {(row["student"], row["lesson"]) for row in rows}
     missing = []
     for lesson in dict.fromkeys(row["lesson"] for row in rows):
@@ -61,4 +64,6 @@ def write_grades(course: Course, rows: Sequence[dict[str, Any]]) -> None:
                 blank = dict.fromkeys(rows[0], "")
                 who = {"student": person.student, "name": person.name, "mail": person.mail, "lesson": lesson}
                 missing.append(blank | who)
+    named = {row["student"] for row in (*rows, *missing)}
+    missing += [dict.fromkeys(rows[0], "") | {"student": student} for student in refused if student not in named]
     atomic_write(course.root / "grades.csv", as_csv([*rows, *missing]))

@@ -15,13 +15,10 @@ from course_tools.classroom.submission import (
     SubmittedCell,
     graded_cells,
     imports_of,
-    parse_notebook,
-    read_cell,
+    read_notebook,
     squeezed,
-    table_of,
 )
 
-LARGEST_CELL = 1_000_000  # letters of code; no student writes as much
 NOTABLE_OUTPUTS = 1_000_000  # bytes from which on a report says that outputs were left out
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -50,19 +47,14 @@ def repair(data: bytes, releases: Mapping[str, NotebookNode]) -> Repaired:
 
 def _read(data: bytes) -> tuple[list[SubmittedCell], list[str]]:
     """The cells that are not broken, and notes of what is left out."""
-    raw = parse_notebook(data)
+    cells, broken = read_notebook(data)
     notes = []
-    outputs = len(data) - len(json.dumps([table_of(cell) | {"outputs": []} for cell in raw]).encode())
+    kept = json.dumps([[cell.source, cell.attachments] for cell in cells])
+    outputs = len(data) - len(kept)
     if outputs > NOTABLE_OUTPUTS:
         notes.append(f"{outputs / 1e6:.0f} MB of outputs were left out")
-    cells = [found for cell in raw if (found := read_cell(cell))]
-    if broken := len(raw) - len(cells):
+    if broken:
         notes.append(f"{broken} broken cell{'s were' if broken > 1 else ' was'} left out")
-    longest = max((len(cell.source) for cell in cells if cell.kind == "code"), default=0)
-    if longest > LARGEST_CELL:
-        raise CourseError(
-            f"one of its cells has {longest / 1e6:.1f} million letters; ask the student for a shorter one"
-        )
     return cells, notes
 
 
@@ -110,6 +102,7 @@ class _Repair:
         self.placed: list[tuple[Position, NotebookNode]] = []
         self.first = len(cells)  # the number of the first cell with an exercise
         self.dropped: set[int] = set()  # numbers of the student's cells that are not laid out as they are
+        self.parted: set[int] = set()  # numbers of cells in which several exercises stood
         self.notes: list[str] = []
 
     def rebuild(self) -> tuple[NotebookNode, list[str]]:
@@ -157,8 +150,12 @@ class _Repair:
             self.dropped.add(chosen)
             return self._lay((chosen, 0), released, cell.source)
         # Other exercises stand in the same cell, or a stub after it: the function gets a cell of its own below.
-        others = ", ".join(other for other in exercises if other != name) or "an empty stub of it"
-        self.notes.append(f"{name} stood together with {others}; it has a cell of its own now")
+        if len(exercises) == 1:
+            self.notes.append(f"{name} stood together with an empty stub of it; it has a cell of its own now")
+        elif chosen not in self.parted:  # one sentence for all of them
+            self.parted.add(chosen)
+            together = f"{', '.join(exercises[:-1])} and {exercises[-1]}"
+            self.notes.append(f"{together} stood together in one cell; each has a cell of its own now")
         return self._lay((final, 1 + exercises.index(name)), released, cell.defines[name].text)
 
     def _choose(self, name: str) -> int | None:

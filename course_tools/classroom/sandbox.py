@@ -4,11 +4,14 @@ The judge never shares a process with the submission: a check gets a `StandIn`, 
 believes nothing of what comes back but plain data (see `wire.py`).  `docs/grading.md` says which limit rests on what.
 """
 
+import array
 import json
 import os
 import re
 import select
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -16,7 +19,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +28,7 @@ from typing import Any
 import course_lib
 from course_lib.errors import CourseError
 from course_tools import scopes
-from course_tools.classroom import definitions, wire, worker
+from course_tools.classroom import definitions, walls, wire, worker
 from course_tools.classroom.seccomp import seccomp_filter
 
 INSTALL = "sudo apt-get install bubblewrap"
@@ -33,9 +36,8 @@ START_TIMEOUT = 600.0  # seconds in which torch has to be imported; a busy machi
 POLL_SECONDS = 0.25  # between two measurements of what the processes inside use
 FIRST_USER = 1_900_000_000  # of users that nobody is: each judge that is the superuser has one for its sandbox
 NOBODY = 65534
-MOST_CODE = 1_000_000  # letters of a submission that are sent in
 _HERE = Path(__file__).parent
-_INSIDE = (worker, wire, definitions, scopes)  # the modules that the process inside consists of
+_INSIDE = (worker, wire, walls, definitions, scopes)  # the modules that the process inside consists of
 _NO_CHECKS = "def __getattr__(name):\n    return lambda *arguments, **settings: None\n"
 
 
@@ -63,16 +65,125 @@ def unavailable_reason() -> str | None:
     return None
 
 
+class Prepared:
+    """A process in bubblewrap that has imported torch and never sees a submission: each one gets a fork of it.
+
+    Made when it is first needed, and anew if it is gone.  `with`, or `end`, ends it and all forks; it ends with the
+    thread that made it, too.
+
+    possible: whether a fork can build its walls.  Some systems give no process inside bubblewrap the rights for it, as
+    Ubuntu's profile bwrap-userns-restrict for AppArmor does ("audit deny capability").
+    """
+
+    def __init__(self) -> None:
+        self.possible = True
+        self.process: subprocess.Popen[bytes] | None = None
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> "Prepared":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def fork(self, limits: Limits, pipes: Sequence[int]) -> "_Fork":
+        """The process of one submission, which waits to be told its user.  Raises SandboxError."""
+        rules = seccomp_filter() or b""
+        settings = vars(limits) | {"isolated": True, "rules": rules.hex()}
+        with self.lock:
+            for _ in range(2):
+                try:
+                    if self.process is None:
+                        self._start()
+                    self.link.sendmsg(
+                        [json.dumps(settings).encode()],
+                        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", pipes))],
+                    )
+                    # The one who forked, and the fork itself or what went wrong with it, in any order.
+                    said, pid = next(heard for heard in (self._hear(), self._hear()) if heard[0] != b"forked")
+                except OSError:
+                    said = b""
+                if said:
+                    break
+                self.end()  # it is gone: the next try makes another
+        if said != b"here":
+            raise SandboxError(_does_not_start(said.decode(errors="replace")))
+        try:
+            return _Fork(pid)
+        except OSError as error:
+            raise SandboxError(_does_not_start(str(error))) from None
+
+    def _start(self) -> None:
+        self.link, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.link.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.link.settimeout(START_TIMEOUT)
+        self.process = _in_bubblewrap({"control": control.fileno()}, [control.fileno()])
+        control.close()
+        try:
+            said = self._hear()[0]
+        except OSError:
+            said = b""
+        assert self.process.stderr is not None
+        if said != b"ready":
+            self.process.kill()
+            error = self.process.stderr.read(4000).decode(errors="replace").strip().splitlines()
+            self.end()
+            raise SandboxError(_does_not_start(error[-1] if error else "it says nothing"))
+        self.process.stderr.close()
+
+    def _hear(self) -> tuple[bytes, int]:
+        """A word from inside, and the number of the process that said it, as it is out here."""
+        said, details, _, _ = self.link.recvmsg(4000, socket.CMSG_SPACE(12))
+        credentials = [data for _, kind, data in details if kind == socket.SCM_CREDENTIALS]
+        return said, struct.unpack("iii", credentials[0])[0] if credentials else 0
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.link.close()
+            self.process.kill()
+            self.process.wait()
+            if self.process.stderr is not None:
+                self.process.stderr.close()
+            self.process = None
+
+
+shared = Prepared()  # of this process: the submissions that it judges one after another
+
+
+def _does_not_start(why: str) -> str:
+    return f"the sandbox does not start ({why}): mend that first."
+
+
+class _Fork:
+    """The process of a submission, by a descriptor: its number may be another's as soon as it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.stderr = pid, None
+        self.descriptor = os.pidfd_open(pid)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Wait until it and all inside are gone; to be called once."""
+        select.select([self.descriptor], [], [])
+        os.close(self.descriptor)
+
+
 class Sandbox:
     """The process of one submission; `with` ends it and all that it started.
 
     isolated: False runs it as this user, with this machine's files and network: the limits of memory, time and size
-    still bind it.  Raises SandboxError if the process can't be started.
+    still bind it.  prepared: what it is forked from, by default what all sandboxes of this process are.
+    Raises SandboxError if the process can't be started.
     """
 
-    def __init__(self, limits: Limits | None = None, *, isolated: bool = True) -> None:
-        self.limits, self.isolated = limits or Limits(), isolated
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(
+        self, limits: Limits | None = None, *, isolated: bool = True, prepared: Prepared | None = None
+    ) -> None:
+        self.limits, self.isolated, self.prepared = limits or Limits(), isolated, prepared or shared
+        self.process: subprocess.Popen[bytes] | _Fork | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         self.starts = 0
         self.number = 0  # of the last message
@@ -105,53 +216,75 @@ class Sandbox:
         if self.isolated and (reason := unavailable_reason()) is not None:
             raise SandboxError(reason)
         self.starts += 1
+        try:
+            self._start_by(self._fork if self.isolated and self.prepared.possible else self._start_alone)
+        except SandboxError:
+            if not (self.isolated and self.prepared.possible):
+                raise
+            self.prepared.end()
+            self._start_by(self._start_alone)
+            self.prepared.possible = False  # only now: what keeps both from starting is no matter of rights
+
+    def _start_by(self, start: Callable[[int, int], "subprocess.Popen[bytes] | _Fork"]) -> None:
+        """Start the process, with two pipes, and wait until it is ready."""
         requests, self.requests = os.pipe()
         self.replies, replies = os.pipe()
-        inside = [requests, replies]
-        settings = vars(self.limits) | {"requests": requests, "replies": replies, "isolated": self.isolated}
         try:
-            program, folder, home = self._isolated(settings, inside) if self.isolated else self._in_folder(settings)
-            self.process = subprocess.Popen(
-                [*program, _python(), "-I", "-S", f"{folder}/worker.py", json.dumps(settings)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=inside,
-                cwd="/" if self.isolated else folder,
-                env={**_ENVIRONMENT, "HOME": home, "TMPDIR": home, "PATH": os.defpath},
-                start_new_session=True,
-            )
+            self.process = start(requests, replies)
+        except BaseException:
+            os.close(self.requests)
+            os.close(self.replies)
+            raise
         finally:
-            for descriptor in inside:
-                os.close(descriptor)
+            os.close(requests)
+            os.close(replies)
         for descriptor in (self.requests, self.replies):
             os.set_blocking(descriptor, False)
         self._wait_until_ready()
 
-    def _isolated(self, settings: dict[str, Any], inside: list[int]) -> tuple[list[str], str, str]:
-        """bubblewrap's command line, and in there the worker's folder and home; adds to `settings` and to `inside`."""
-        settings["user"] = FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else 0
-        settings |= {"first": ["/worker", "/course"], "last": [str(path) for path in _packages()]}
-        inside.append(_descriptor(_NO_CHECKS.encode()))
-        program = [str(shutil.which("bwrap")), *_bwrap_options(self.limits, inside[-1])]
-        if (rules := seccomp_filter()) is not None:
-            inside.append(_descriptor(rules))
-            program += ["--seccomp", str(inside[-1])]
-        return [*program, "--"], "/worker", "/tmp"
+    def _fork(self, requests: int, replies: int) -> "_Fork":
+        """The process as a fork of what is prepared, behind walls of its own."""
+        fork = self.prepared.fork(self.limits, (requests, replies))
+        # A user of its own, if the superuser judges, whose limits bind nobody.
+        told = json.dumps({"user": FIRST_USER + fork.pid if os.geteuid() == 0 else 0}).encode()
+        os.write(self.requests, struct.pack(">I", len(told)) + told)
+        return fork
 
-    def _in_folder(self, settings: dict[str, Any]) -> tuple[list[str], str, str]:
-        """The same without a sandbox: no command, and for both a folder that is thrown away."""
+    def _start_alone(self, requests: int, replies: int) -> subprocess.Popen[bytes]:
+        """The process by itself, in a sandbox of bubblewrap's alone, or in none."""
+        settings = vars(self.limits) | {"requests": requests, "replies": replies, "isolated": self.isolated}
+        if not self.isolated:
+            return self._in_folder(settings)
+        settings["user"] = FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else 0
+        rules = seccomp_filter()
+        filters = [] if rules is None else [_descriptor(rules)]
+        walls = [option for number in filters for option in ("--seccomp", str(number))]
+        try:
+            return _in_bubblewrap(settings, [requests, replies, *filters], disk=self.limits.disk, more=walls)
+        finally:
+            for number in filters:
+                os.close(number)
+
+    def _in_folder(self, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
+        """The process without a sandbox, in a folder that is thrown away."""
         self.folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
         folder = self.folder.name
         for module in _INSIDE:
             shutil.copy(str(module.__file__), folder)
-        settings |= {"user": 0, "first": [folder, str(_HERE.parents[1])], "last": [str(path) for path in _packages()]}
-        return [], folder, folder
+        settings |= {"first": [folder, str(_HERE.parents[1])], "last": [str(path) for path, _ in _packages()]}
+        return subprocess.Popen(
+            [str(_python()[0]), "-I", "-S", f"{folder}/worker.py", json.dumps(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[settings["requests"], settings["replies"]],
+            cwd=folder,
+            env={**_ENVIRONMENT, "HOME": folder, "TMPDIR": folder, "PATH": os.defpath},
+            start_new_session=True,
+        )
 
     def _wait_until_ready(self) -> None:
         assert self.process is not None
-        error = self.process.stderr
-        assert error is not None
         self.until, self.cpu_until = time.monotonic() + START_TIMEOUT, float("inf")
         self.memory_until = float("inf")
         self.measured = time.monotonic()
@@ -160,14 +293,16 @@ class Sandbox:
             ready = self.read()
         except (_EndedError, TimeoutError, wire.NotPlainError):
             ready = None
+        error = self.process.stderr
         if ready != {"ready": True}:
-            os.set_blocking(error.fileno(), False)
-            lines = (error.read(4000) or b"").decode(errors="replace").strip().splitlines()
+            lines = [str(ready["error"])] if isinstance(ready, dict) and "error" in ready else []
+            if error is not None:
+                os.set_blocking(error.fileno(), False)
+                lines = (error.read(4000) or b"").decode(errors="replace").strip().splitlines()
             self.stop()
-            raise SandboxError(
-                f"the sandbox does not start ({lines[-1] if lines else 'it says nothing'}): mend that first."
-            )
-        error.close()
+            raise SandboxError(_does_not_start(lines[-1] if lines else "it says nothing"))
+        if error is not None:
+            error.close()
 
     def stop(self) -> None:
         """End the process and everything inside."""
@@ -238,7 +373,7 @@ class Sandbox:
         cpu, memory = usage(self.process.pid)
         if cpu > self.cpu_until:
             raise TimeoutError(f"it computed for more than {self.limits.cpu_seconds} seconds.")
-        if memory > self.memory_until:
+        if memory > self.memory_until and held(self.process.pid) > self.memory_until:
             raise MemoryError(f"it took more than {self.limits.memory / 2**30:.3g} GiB of memory.")
 
 
@@ -251,6 +386,10 @@ def _gone() -> None:
 
 
 _GONE = "its process ended before it gave an answer."
+_TOO_LONG = (
+    f"its code is too long to be run: a cell may have {definitions.LONGEST_CELL:,} letters, "
+    f"a notebook {definitions.MOST_CODE:,}."
+)
 
 
 class StandIn:
@@ -265,12 +404,15 @@ class StandIn:
         self.failure: Exception | None = None  # why it is not asked any more
 
     def prepare(self, cells: Sequence[str], made_for: Sequence[int]) -> None:
+        kept = _drop_oversized(cells)
         try:
             self._safely(self.sandbox.reset_limits)
             self.first = self.sandbox.number + 1
-            self._answer(self._send({"name": self.name, "cells": _drop_oversized(cells), "made_for": list(made_for)}))
+            self._answer(self._send({"name": self.name, "cells": kept, "made_for": list(made_for)}))
         except Exception as error:
             self.failure = error
+            if type(error).__name__ == "NameError" and kept != [*cells]:
+                self.failure = ValueError(_TOO_LONG)
 
     def __call__(self, *inputs: Any) -> Any:
         if self.failure is not None:
@@ -300,7 +442,11 @@ class StandIn:
             return talk()
         except Exception as error:
             self.sandbox.stop()
-            self.failure = RuntimeError(_GONE) if isinstance(error, _EndedError) else error
+            self.failure = error
+            if isinstance(error, _EndedError):
+                self.failure = RuntimeError(_GONE)
+            elif isinstance(error, wire.NotPlainError):  # whose own name says nothing to a student
+                self.failure = ValueError(f"{error}.")
             raise self.failure from None
 
     def end(self) -> None:
@@ -324,11 +470,13 @@ def _matches(reply: Any, name: str, number: int) -> bool:
 
 
 def _drop_oversized(cells: Sequence[str]) -> list[str]:
-    """The cells, with "" in the place of those too long for a person to have written."""
-    kept, left = [], MOST_CODE
+    """The cells, with "" in the place of those too long for a person to have written, or to be sent."""
+    kept, letters, size = [], definitions.MOST_CODE, wire.LARGEST - 100_000
     for cell in cells:
-        fits = len(cell) <= min(left, definitions.LONGEST_CELL)
-        left -= len(cell) if fits else 0
+        written = len(json.dumps(cell)) if len(cell) <= min(letters, definitions.LONGEST_CELL) else size + 1
+        fits = written <= size
+        letters -= len(cell) if fits else 0
+        size -= written if fits else 0
         kept.append(cell if fits else "")
     return kept
 
@@ -356,24 +504,47 @@ def _process_tree(pid: int) -> list[int]:
 
 
 def usage(pid: int) -> tuple[float, int]:
-    """Seconds of computing and bytes of memory that a process and all below it have used.
+    """Seconds of computing and at most how many bytes of memory a process and all below it have used.
 
-    Memory is what is theirs alone or shared between them: pages of programs on disk, which are there once, don't count.
+    Memory is what is theirs alone or shared between them, which is counted for each: `held` tells what it is.  Pages
+    of programs on disk, which are there once, don't count.
     """
     import psutil
 
-    seconds, held = 0.0, 0
+    seconds, most = 0.0, 0
     for one in _process_tree(pid):
         with suppress(psutil.Error, OSError):
             process = psutil.Process(one)
             seconds += sum(process.cpu_times()[:4])
             try:
-                with open(f"/proc/{one}/status", errors="replace") as file:  # a process names itself as it likes
-                    sizes = [line.split()[1] for line in file if line.startswith(("RssAnon:", "RssShmem:"))]
-                held += 1024 * sum(map(int, sizes))
+                most += _sizes(f"/proc/{one}/status", _OWN)
             except FileNotFoundError:
-                held += process.memory_info().rss
-    return seconds, held
+                most += process.memory_info().rss
+    return seconds, most
+
+
+def held(pid: int) -> int:
+    """Bytes of memory that a process and all below it have used, what several share counted once.
+
+    The kernel looks at each page for it, which is why `usage` is asked first.
+    """
+    total = 0
+    for one in _process_tree(pid):
+        shared, most = 0, 0
+        with suppress(OSError):
+            most = _sizes(f"/proc/{one}/status", _OWN)
+            shared = _sizes(f"/proc/{one}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+        total += shared or most  # a kernel that does not tell the one tells the other
+    return total
+
+
+_OWN = ("RssAnon:", "RssShmem:")
+
+
+def _sizes(path: str, names: tuple[str, ...]) -> int:
+    """The sum of what stands behind these names in a file of the kernel's."""
+    with open(path, errors="replace") as file:  # a process names itself as it likes
+        return 1024 * sum(int(line.split()[1]) for line in file if line.startswith(names))
 
 
 # --- The walls --------------------------------------------------------------------------------------------------------
@@ -388,50 +559,87 @@ _ENVIRONMENT = {
 }
 
 
-def _python() -> str:
-    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+def _python() -> tuple[Path, str]:
+    """Python's program, and where it is inside: elsewhere than here, unless it is the system's own."""
+    program = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
+    return program, str(program) if sys.base_prefix == "/usr" else f"/python/bin/{program.name}"
 
 
-def _packages() -> list[Path]:
-    """Where the installed packages are."""
+# Where the system's loader finds a Python of its own, whose program may name the place where it lies out here.
+_LOADER = {} if sys.base_prefix == "/usr" else {"LD_LIBRARY_PATH": "/python/lib"}
+
+
+def _packages() -> list[tuple[Path, str]]:
+    """Where the installed packages are, and where they are inside."""
     found = dict.fromkeys(
         Path(path).resolve() for path in sys.path if path.endswith(("site-packages", "dist-packages"))
     )
-    return [path for path in found if path.is_dir()]
+    return [(path, f"/packages/{number}") for number, path in enumerate(found) if path.is_dir()]
 
 
-def _libraries() -> list[str]:
+def _libraries() -> list[tuple[Path, str]]:
     """Python's own modules, and the system's libraries: on Debian those of this machine's kind, elsewhere all."""
     kind = sysconfig.get_config_var("MULTIARCH") or "none"
     own = [f"/lib/{kind}", f"/usr/lib/{kind}"]
     found = own if Path(own[1]).is_dir() else ["/lib", "/usr/lib"]
     found += ["/lib64", "/usr/lib64", "/etc/ld.so.cache", *map(str, Path("/lib").glob("ld-linux*"))]
     if sys.base_prefix == "/usr":
-        return [*found, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    return [*found, f"{sys.base_prefix}/lib"]
+        found += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+        return [(Path(path), path) for path in found]
+    return [*((Path(path), path) for path in found), (Path(sys.base_prefix, "lib"), "/python/lib")]
 
 
-def _bwrap_options(limits: Limits, stub: int) -> list[str]:
-    """bubblewrap's options: what there is inside, and what is not."""
+def _in_bubblewrap(
+    settings: dict[str, Any], inside: Sequence[int], *, disk: int = 0, more: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """The worker in a sandbox, with these settings, descriptors and options; see `_bwrap_options`."""
+    settings |= {"first": ["/worker", "/course"], "last": [place for _, place in _packages()]}
+    stub = _descriptor(_NO_CHECKS.encode())
+    program = [_python()[1], "-I", "-S", "/worker/worker.py", json.dumps(settings)]
+    try:
+        return subprocess.Popen(
+            [str(shutil.which("bwrap")), *_bwrap_options(stub, disk), *more, "--", *program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[*inside, stub],
+            cwd="/",
+            env={**_ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defpath, **_LOADER},
+            start_new_session=True,
+        )
+    finally:
+        os.close(stub)
+
+
+def _bwrap_options(stub: int, disk: int) -> list[str]:
+    """bubblewrap's options: what there is inside, and what is not.
+
+    disk: bytes in /tmp for a submission; 0 for the process that forks for submissions.  That one may make namespaces,
+    mount and change its user, which its forks need to wall themselves off; they give it up before they read a line.
+    """
     library = Path(course_lib.__file__).parent
-    options = ["--die-with-parent", "--new-session", "--hostname", "grading"]
+    options = ["--die-with-parent", "--new-session", "--hostname", "grading", "--cap-drop", "ALL"]
     options += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
-    if os.geteuid() == 0:  # it is made by the superuser, and given up for a user of its own before anything is run
-        options += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    rights = [] if disk else ["SYS_ADMIN", "SETPCAP"]
+    if os.geteuid() == 0:
+        rights += ["SETUID", "SETGID"]
     else:
-        options += ["--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    # First of all, since the course's own environment may lie below /tmp: what is bound there comes on top.
-    options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    seen = [*_libraries(), _python(), *map(str, _packages())]
-    parents = {str(parent) for path in [*seen, "/course/x", "/worker/x"] for parent in Path(path).parents}
-    for path in sorted(parents - {"/", "/tmp"}):  # else bubblewrap makes them for the superuser alone
-        options += ["--perms", "0755", "--dir", path]
-    for path in seen:
-        options += ["--ro-bind-try", path, path]
-    for folder in _packages():
+        options += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+        options += ["--disable-userns"] if disk else []
+    for right in rights:
+        options += ["--cap-add", f"CAP_{right}"]
+    options += ["--perms", "1777", "--size", str(disk or 10**6), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    seen = [*_libraries(), _python(), *_packages()]
+    places = [*(place for _, place in seen), "/course/x", "/worker/x"]
+    parents = {str(parent) for place in places for parent in Path(place).parents}
+    for parent in sorted(parents - {"/"}):  # else bubblewrap makes them for the superuser alone
+        options += ["--perms", "0755", "--dir", parent]
+    for path, place in seen:
+        options += ["--ro-bind-try", str(path), place]
+    for folder, place in _packages():
         for package in ("course_lib", "course_tools"):
             if (folder / package).is_dir():  # installed there: it holds what a submission must not see
-                options += ["--tmpfs", f"{folder}/{package}", "--remount-ro", f"{folder}/{package}"]
+                options += ["--tmpfs", f"{place}/{package}", "--remount-ro", f"{place}/{package}"]
     options += ["--ro-bind", str(library), "/course/course_lib"]
     options += ["--perms", "0755", "--tmpfs", "/course/course_lib/checks", "--perms", "0444"]
     options += ["--file", str(stub), "/course/course_lib/checks/__init__.py"]

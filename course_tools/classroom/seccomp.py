@@ -40,6 +40,8 @@ _REFUSED = {  # name: its number on x86_64, on aarch64
     "pidfd_getfd": (438, 438),
     "mount_setattr": (442, 442),
     "memfd_secret": (447, 447),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
 }
 _MACHINES = {"x86_64": 0, "aarch64": 1}  # place in the pairs above and below
 _AUDIT_ARCH = (0xC000003E, 0xC00000B7)  # by which the kernel says for which machine a call is meant

@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
-from course_tools.classroom.definitions import Definition, choose_cell, definitions, outermost, parse_cell
+from course_tools.classroom.definitions import MOST_CODE, Definition, choose_cell, definitions, outermost, parse_cell
 
 
 def graded_cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
@@ -32,6 +32,10 @@ def squeezed(text: str) -> str:
 
 LARGEST_FILE = 150_000_000  # bytes of a notebook; one with 100 MB of outputs goes through
 MOST_PARTS = 10_000_000  # texts, lists and tables in a file; each takes some 60 bytes when it is read
+MOST_CELLS = 2000  # of a notebook; a lesson has sixty
+MOST_LINES = 20_000  # in all cells; in a notebook's file each takes a dozen letters more
+LONGEST_ID = 200  # letters of a cell's name; nbformat allows 64
+MOST_TEXT = 10_000_000  # letters in all cells that hold no code, pictures inside them counted
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,33 @@ def parse_notebook(data: bytes) -> list[object]:
     return cells
 
 
+def read_notebook(data: bytes) -> tuple[list[SubmittedCell], int]:
+    """The cells of a notebook file, without those that are broken, and how many were.
+
+    Raises CourseError for what is no notebook, and for one with more cells, code or text than a person writes: whoever
+    reads it, to collect, to judge or to show it, goes through all of them, more than once.
+    """
+    raw = parse_notebook(data)
+    if len(raw) > MOST_CELLS:
+        raise CourseError(f"it has {len(raw):,} cells; at most {MOST_CELLS:,} are read")
+    cells = [found for cell in raw if (found := read_cell(cell))]
+    code = sum(len(cell.source) for cell in cells if cell.kind == "code")
+    if code > MOST_CODE:
+        raise CourseError(
+            f"its code has {code / 1e6:.1f} million letters; at most {MOST_CODE / 1e6:g} million are read"
+        )
+    pictures = sum(len(name + one["image/png"]) for cell in cells for name, one in cell.attachments.items())
+    text = sum(len(cell.source) for cell in cells if cell.kind != "code") + pictures
+    if text > MOST_TEXT:
+        raise CourseError(
+            f"its texts and their pictures have {text / 1e6:.0f} million letters; at most {MOST_TEXT:,} are read"
+        )
+    lines = sum(len(cell.source.splitlines()) for cell in cells)
+    if lines > MOST_LINES:
+        raise CourseError(f"its cells have {lines:,} lines; at most {MOST_LINES:,} are read")
+    return cells, len(raw) - len(cells)
+
+
 def read_cell(cell: object) -> SubmittedCell | None:
     """A cell of `parse_notebook`, or None if it is broken."""
     table = table_of(cell)
@@ -85,7 +116,7 @@ def read_cell(cell: object) -> SubmittedCell | None:
     text = text.encode("utf-8", "replace").decode()  # halves of letters can't be written to a file
     metadata = table_of(table.get("metadata"))
     names = (table_of(metadata.get("nbgrader")).get("grade_id"), table.get("id", metadata.get("id")))
-    grade_id, name = (value if isinstance(value, str) else "" for value in names)
+    grade_id, name = (value if isinstance(value, str) and len(value) <= LONGEST_ID else "" for value in names)
     attachments = {}
     if kind == "markdown":
         attachments = {
@@ -103,12 +134,9 @@ def table_of(value: object) -> dict:
 def cells_of(path: Path) -> list[SubmittedCell]:
     """The cells of a notebook that was handed in; none if it can't be read."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return []
-        cells = parse_notebook(path.read_bytes())
+        return read_notebook(path.read_bytes())[0] if path.stat().st_size <= LARGEST_FILE else []
     except (OSError, CourseError):
         return []
-    return [found for cell in cells if (found := read_cell(cell))]
 
 
 # --- Which cell counts ------------------------------------------------------------------------------------------------

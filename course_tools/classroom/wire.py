@@ -144,9 +144,11 @@ def _hashed(parts: Iterable[Any]) -> None:
 
 
 def _key(key: Any) -> Any:
+    if isinstance(key, str):
+        return _decode(key, [1], 0)
     if key is None or isinstance(key, bool | int | float):
         return key
-    return str(_decode(key, [1], 0))
+    raise NotPlainError("this has keys that are neither text nor numbers")
 
 
 def _numbers(kind: Any, shape: Any, raw: Any) -> np.ndarray:

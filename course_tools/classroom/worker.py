@@ -1,9 +1,11 @@
 """The process inside the sandbox: it runs what belongs to one exercise, and calls the submission's function.
 
-Started by `sandbox.py`, with nothing of the course but the library, and `wire.py`, `definitions.py` and `scopes.py`
-beside it.  For each exercise it makes a child, which reads questions and writes answers; prints go nowhere.  A
-submission may do what it likes with the child and with this process: the judge outside believes nothing but plain data,
-and restarts what died.
+Started by `sandbox.py`, with nothing of the course but the library, and `wire.py`, `walls.py`, `definitions.py` and
+`scopes.py` beside it.  To import torch takes longer than to judge, so one process does it for many submissions and
+never sees one: for each it forks, and the fork puts up walls of its own.  Where that can't be, each is started by
+itself, with walls that stand already.  For each exercise the process of a submission makes a child, which reads
+questions and writes answers; prints go nowhere.  A submission may do what it likes with the child and with the process
+above it: the judge outside believes nothing but plain data, and restarts what died.
 """
 
 import __future__
@@ -37,7 +39,7 @@ else:
 def main() -> None:
     settings = json.loads(sys.argv[1])
     prefer_for_oom_kill()  # as long as the file that says so is this process's own
-    if settings["user"]:  # the superuser's limits bind nobody: go on as a user of this sandbox alone
+    if settings.get("user"):  # the superuser's limits bind nobody: go on as a user of this sandbox alone
         os.setgroups([])
         os.setresgid(*[settings["user"]] * 3)
         os.setresuid(*[settings["user"]] * 3)
@@ -47,13 +49,14 @@ def main() -> None:
     import wire
 
     torch.set_num_threads(1)
-    limit(settings)
-    requests, replies = os.fdopen(settings["requests"], "rb"), os.fdopen(settings["replies"], "wb", buffering=0)
-    with open(os.devnull, "r+b") as nothing:
-        for descriptor in range(3):
-            os.dup2(nothing.fileno(), descriptor)
-    replies.write(wire.dumps({"ready": True}))
+    settings["mapped"] = mapped()  # as long as there is a file that says so
     gc.freeze()  # children share what is there; nothing of it is collected
+    if "control" in settings:
+        settings |= fork_for_submissions(settings["control"])
+    limit(settings)
+    print_nowhere()
+    requests, replies = os.fdopen(settings["requests"], "rb"), os.fdopen(settings["replies"], "wb", buffering=0)
+    replies.write(wire.dumps({"ready": True}))
     while (body := read(requests)) is not None:
         request = wire.loads(body)
         if "cells" not in request:  # meant for an exercise that is over
@@ -61,7 +64,7 @@ def main() -> None:
         child = os.fork()
         if not child:
             try:
-                # Not before: what this process computed to import torch is no exercise's.
+                # Not before: what this process computed is no exercise's.
                 set_rlimit("RLIMIT_CPU", settings["cpu_seconds"])
                 serve(request, requests, replies)
             finally:
@@ -76,6 +79,65 @@ def main() -> None:
         replies.write(wire.dumps({"ended": request["number"]}))
 
 
+def fork_for_submissions(control: int) -> dict[str, Any]:
+    """Fork once for each submission that the judge names; what is returned, in the fork, are its settings.
+
+    control: a socket, through which come the settings of a submission with its two pipes, and goes a word of the fork,
+    by which the kernel tells the judge its number.  The process that forks ends with the judge, and never returns.
+    """
+    import socket
+
+    link = socket.socket(fileno=control)
+    print_nowhere()
+    link.send(b"ready")
+    while True:
+        asked, pipes, _, _ = socket.recv_fds(link, 65536, 2)
+        if not asked:
+            os._exit(0)
+        parent = os.fork()
+        if not parent:
+            try:
+                settings = json.loads(asked) | dict(zip(("requests", "replies"), pipes, strict=True))
+                return behind_walls(settings, link)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    link.send(f"{type(error).__name__}: {error}".encode())
+                os._exit(1)
+        os.waitpid(parent, 0)
+        for pipe in pipes:
+            os.close(pipe)
+        link.send(b"forked")
+
+
+def behind_walls(settings: dict[str, Any], link: Any) -> dict[str, Any]:
+    """Become, in the second child of this process, the one that may run a submission; returns the settings."""
+    import walls
+    import wire
+
+    walls.separate()
+    if os.fork():
+        os._exit(0)  # the process that clears away in the sandbox takes over the child
+    link.send(b"here")
+    link.close()
+    try:
+        with open(settings["requests"], "rb", buffering=0, closefd=False) as requests:
+            told = json.loads(read(requests) or b"{}")  # the judge knows by now which process to end
+        walls.close_off(disk=settings["disk"], user=told["user"], rules=bytes.fromhex(settings["rules"]))
+        child = os.fork()
+    except BaseException as error:
+        os.write(settings["replies"], wire.dumps({"error": describe_error(error)}))
+        os._exit(1)
+    if child:
+        walls.be_init(child)
+    return settings
+
+
+def print_nowhere() -> None:
+    with open(os.devnull, "r+b") as nothing:
+        for descriptor in range(3):
+            os.dup2(nothing.fileno(), descriptor)
+
+
 def limit(settings: dict[str, Any]) -> None:
     """Set what this process and its children may use; nobody inside can raise it again."""
     die_with_parent()
@@ -88,12 +150,18 @@ def limit(settings: dict[str, Any]) -> None:
     }
     if settings["isolated"]:  # elsewhere it would count what else this user runs
         limits["RLIMIT_NPROC"] = settings["processes"]
-    if os.path.exists("/proc/self/statm"):
-        with open("/proc/self/statm") as file:  # torch alone has mapped half a gigabyte, most of it never used
-            mapped = int(file.read().split()[0]) * resource.getpagesize()
-        limits["RLIMIT_AS"] = mapped + settings["memory"]
+    if settings["mapped"]:
+        limits["RLIMIT_AS"] = settings["mapped"] + settings["memory"]
     for name, maximum in limits.items():
         set_rlimit(name, maximum)
+
+
+def mapped() -> int:
+    """Bytes of addresses that this process has: for torch alone half a gigabyte, most of it never used."""
+    if not os.path.exists("/proc/self/statm"):  # another system than Linux
+        return 0
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def prefer_for_oom_kill() -> None:

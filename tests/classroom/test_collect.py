@@ -22,6 +22,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 
 from course_lib.errors import CourseError
 from course_tools.classroom import collect as collect_module
+from course_tools.classroom import reading
 from course_tools.classroom import submission as submission_module
 from course_tools.classroom.collect import REPORT, Collected, Row, collect
 from course_tools.classroom.definitions import definitions
@@ -352,15 +353,19 @@ def test_a_file_that_unpacks_to_too_much_is_refused(
     assert sum("unpacks to more than" in row.notes[0] for row in collected.rows if row.notes) == 2
 
 
-def test_a_zip_that_unpacks_to_too_much_in_all_is_stopped(
-    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_all_files_of_a_student_share_one_limit_and_others_have_their_own(
+    course: Path, tmp_path: Path, done: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect_module, "LARGEST_ZIP", 1_500_000)
-    data = zip_of({f"s{number}/01_noise.ipynb": b"0" * 400_000 for number in range(8)})
-    assert len(data) * 200 < 1_500_000 < 8 * 400_000
-    rows = collect_zip(course, tmp_path, data).rows
-    said = ["the zip unpacks to more than a class can have handed in" in row.notes[0] for row in rows]
-    assert said == [False] * 3 + [True] * 5
+    monkeypatch.setattr(collect_module, "MOST_BYTES", 1_500_000)
+    filler = b" " * 400_000
+    inner = zip_of({f"x{number}.ipynb": filler for number in range(3)})
+    files = {f"ana/{number}.zip": inner for number in range(3)} | {"ana/one.ipynb": filler}
+    files |= {f"s{number}/01_noise.ipynb": as_bytes(done) + filler for number in range(6)}
+    collected = collect_zip(course, tmp_path, zip_of(files))
+    assert students(collected) == [f"s{number}" for number in range(6)]
+    said = [row.notes[0] for row in collected.rows if row.student == "ana"]
+    assert sum(note.startswith("it is not a notebook") for note in said) == 3  # 1.2 MB of them were read
+    assert sum(note.startswith("with it the student's files have over 2 MB") for note in said) == len(said) - 3
 
 
 def test_a_size_that_lies_is_found_out(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -640,7 +645,9 @@ def test_two_functions_in_one_cell_get_a_cell_each(course: Path, lms: Path, done
     del done["cells"][place(done, "mix")]
     notebook, what = one(course, lms, done)
     assert answers(notebook) == ALL
-    assert "blend stood together with mix; it has a cell of its own now" in what
+    assert [note for note in what if "stood together" in note] == [
+        "blend and mix stood together in one cell; each has a cell of its own now"
+    ]
     cells = graded_cells(notebook)
     assert cells["mix"].source.startswith("@staticmethod\ndef mix(")
     assert "def mix" not in cells["blend"].source
@@ -811,7 +818,9 @@ def test_a_hundred_megabytes_of_outputs_are_left_out(course: Path, lms: Path, do
 
 def test_a_cell_that_nobody_can_have_written_is_refused(course: Path, lms: Path, done: Notebook) -> None:
     cell(done, "blend")["source"] = "x = 1\n" * 200_000
-    assert refused(course, lms, "01_noise.ipynb", as_bytes(done)).startswith("one of its cells has 1.2 million letters")
+    assert refused(course, lms, "01_noise.ipynb", as_bytes(done)).startswith(
+        "its code has 1.2 million letters; at most 1,000,000"
+    )
 
 
 def test_a_text_with_a_large_picture_in_it_is_no_reason_to_refuse(course: Path, lms: Path, done: Notebook) -> None:
@@ -820,11 +829,10 @@ def test_a_text_with_a_large_picture_in_it_is_no_reason_to_refuse(course: Path, 
     assert answers(notebook) == ALL
 
 
-def test_a_file_of_more_parts_than_memory_can_hold_is_refused(
-    course: Path, lms: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_more_parts_than_memory_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission_module, "MOST_PARTS", 1000)
-    assert "more parts than any notebook" in refused(course, lms, "01_noise.ipynb", b"[" + b"[]," * 1000 + b"[]]")
+    with pytest.raises(CourseError, match="more parts than any notebook"):
+        repair(b"[" + b"[]," * 1000 + b"[]]", {})
 
 
 def test_a_file_larger_than_can_be_read_is_refused(course: Path, lms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -873,16 +881,10 @@ def test_what_is_no_notebook_is_told_of(course: Path, lms: Path, done: Notebook,
     assert answers(laid(course, "good")) == ALL
 
 
-def test_a_notebook_that_breaks_the_repair_stops_nobody_else(
-    course: Path, lms: Path, done: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(data: bytes, releases: Any) -> Any:
-        return repair(data, releases) if b"breaks" not in data else 1 / 0
-
-    monkeypatch.setattr(collect_module, "repair", broken)
-    put(lms, "good/01_noise.ipynb", done)
-    said = refused(course, lms, "01_noise.ipynb", b"breaks")
-    assert said == "it could not be repaired (ZeroDivisionError: division by zero)"
+def test_a_notebook_that_breaks_the_repair_stops_nobody_else(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "repair", lambda data, releases: 1 / 0)
+    said = reading.answer_to({"course": str(course)}, b"breaks")
+    assert said == {"error": "it could not be repaired (ZeroDivisionError: division by zero)"}
 
 
 # --- Several files of one student -------------------------------------------------------------------------------------
@@ -927,7 +929,7 @@ def test_what_was_handed_in_is_kept_byte_for_byte(course: Path, lms: Path, done:
     put(lms, "bo/01_noise.ipynb", done)
     collect(lms, course)
     kept = {path.name.split("-", 1)[1]: path.read_bytes() for path in (course / "originals/ana").iterdir()}
-    assert kept == {"Mein Heft _1_.ipynb": as_bytes(done), "broken.ipynb": b"{"}
+    assert kept == {"Mein Heft _1_.ipynb": as_bytes(done)}  # what can't be used is in the download alone
     assert (lms / "ana/Mein Heft [1].ipynb").read_bytes() == as_bytes(done)
 
 

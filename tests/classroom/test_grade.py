@@ -464,16 +464,17 @@ def test_from_assign_to_feedback_and_grades_by_the_three_commands(checkout, tmp_
     broken = 0
     for student in students:
         score = sum(points[name] for name, passes in student.passes.items() if passes)
-        (name,) = [name for name in table if name.endswith(f"_{student.number}")] or [""]
+        (name,) = [name for name in table if name.endswith(f"_{student.number}")]
         page = course / f"feedback/{name}/{LESSON}/{LESSON}.html"
-        if not name:
+        if not table[name]["lesson"]:  # of whom nothing could be laid out
             assert not any(student.passes.values())
+            assert table[name]["score"] == ""
             broken += 1
             continue
         assert float(table[name]["score"]) == score, student.name
         assert f"Score: {score:g} of {sum(points.values()):g}." in page.read_text()
     assert broken == 1
-    assert len(table) == 15
+    assert len(table) == 16
 
 
 # --- Killed -----------------------------------------------------------------------------------------------------------
@@ -483,7 +484,7 @@ def test_from_assign_to_feedback_and_grades_by_the_three_commands(checkout, tmp_
 @pytest.mark.sandbox
 def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, tmp_path):
     calm = make_course_directory(tmp_path / "calm", checkout)
-    expected = mixed_class(calm, 20)
+    expected = mixed_class(calm, 30)
     stormy = tmp_path / "stormy"
     shutil.copytree(calm, stormy)
     program = [sys.executable, "-c", "import sys; from course_tools import cli; sys.exit(cli.main(sys.argv[1:]))"]
@@ -498,9 +499,8 @@ def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, 
                 lines.append(line)
                 if re.match(wanted, line):
                     break
-            # Each time at another moment of the next one, however fast the machine: some must be left for the end.
-            seconds = re.search(r", ([\d.]+) s$", lines[-1])
-            time.sleep(0.05 * kill * float(seconds[1]) if seconds else 0.5)
+            # Each time at another moment of the next one, so early that some are left at the end.
+            time.sleep(0.5 if kill == 9 else 0.02 * kill)
             run.kill()
             assert run.wait() == -signal.SIGKILL
             lines += run.stdout.readlines()
@@ -511,7 +511,7 @@ def test_killed_ten_times_the_gradebook_is_that_of_an_undisturbed_run(checkout, 
     assert {row["student"]: row["score"] for row in rows} == expected
     assert found(stormy) == found(calm)
     assert (stormy / "grades.csv").read_text() == (calm / "grades.csv").read_text()
-    assert len(list(stormy.glob("feedback/*/*/*.html"))) == 20
+    assert len(list(stormy.glob("feedback/*/*/*.html"))) == 30
     assert not list(stormy.rglob("*.part"))
 
 

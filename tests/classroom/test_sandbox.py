@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,7 +22,7 @@ import torch
 
 from course_lib import checks
 from course_tools.classroom import sandbox, seccomp, wire, worker
-from course_tools.classroom.sandbox import Limits, Sandbox, SandboxError
+from course_tools.classroom.sandbox import Limits, Prepared, Sandbox, SandboxError
 from tests.support.hostile import HARMLESS, HOSTILE, NEED_A_NEW_SANDBOX, RIGHT, SPIES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = Limits(cpu_seconds=3, wall_seconds=10, memory=2**30, disk=32 * 2**20)
 # Enough to walk through all files that are there to see, on a slow disk.
 PATIENT = Limits(cpu_seconds=60, wall_seconds=120)
+TOO_LARGE = "def blend(picture, noise, amount):\n    return 'x' * 5_000_000\n"
 LAST = "def to_screen(picture):\n    return ((picture + 1) * 127.5).round().clamp(0, 255)\n"
 
 
@@ -108,6 +110,13 @@ LIES: dict[str, bytes] = {
     "a dict with lists for keys": as_json({"dict": [[[1], 2]]}),
     "a dict of numbers that share one hash": as_json({"dict": [[number * (2**61 - 1), 0] for number in range(2000)]}),
     "a set of numbers that share one hash": as_json({"set": [number * (2**61 - 1) for number in range(2000)]}),
+    "a dict with an array for a key": as_json({"dict": [[{"tensor": ["uint8", [6] * 8, "A" * (6**8 * 4 // 3)]}, 0]]}),
+    "a dict with a number in a table for a key": as_json({"dict": [[{"list": []}, 0]]}),
+    "an array of more sides than there are": as_json({"tensor": ["uint8", [1] * 17, "AA=="]}),
+    "an array of nothing, without end": as_json({"array": ["uint8", [0] + [2**22] * 15, ""]}),
+    "an array whose bytes are no code": as_json({"tensor": ["uint8", [3], "!!!!"]}),
+    "a number above all": b"1" + b"0" * 4300,
+    "a table of tables": as_json({"dict": {"list": []}}),
     "a dict of no pairs": as_json({"dict": [1]}),
     "a set of lists": as_json({"set": [{"list": []}]}),
 }
@@ -253,8 +262,95 @@ def test_a_sandbox_that_does_not_start_is_nobodys_fault(monkeypatch, tmp_path):
     broken.write_text("#!/bin/sh\necho 'bwrap: no permission' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SandboxError, match="no permission"):
-        Sandbox().start()
+    with Prepared() as prepared, nothing_left_behind(), pytest.raises(SandboxError, match="no permission"):
+        Sandbox(prepared=prepared).start()
+
+
+NO_WALLS = {
+    "no wall": "def separate(): pass\ndef close_off(**settings): raise PermissionError('no wall')\n",
+    "no namespace": "def separate(): raise PermissionError('no namespace')\n",
+}
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("walls", NO_WALLS.values(), ids=NO_WALLS)
+def test_where_a_fork_can_not_build_its_walls_each_sandbox_is_made_by_bubblewrap(monkeypatch, tmp_path, walls):
+    broken = tmp_path / "walls.py"
+    broken.write_text(walls)
+    monkeypatch.setattr(sandbox.walls, "__file__", str(broken))
+    monkeypatch.setenv("SECRET", "of the instructor")
+    with nothing_left_behind(), Prepared() as prepared, Sandbox(PATIENT, prepared=prepared) as box:
+        assert (prepared.possible, prepared.process) == (False, None)
+        for name in ("the gradebook", "others' files", "the environment", "a socket", "new walls of its own"):
+            with box.function("blend", [SPIES[name]]) as blend:
+                assert blend(0, 0, 0) == "[]", name
+        verdict, _ = judged(RIGHT, box)
+        assert verdict.passed
+        with box.function("f", ["import os\ndef f(): return [os.getuid(), os.statvfs('/tmp').f_blocks]"]) as f:
+            user, blocks = f()
+        assert user == (sandbox.FIRST_USER + threading.get_native_id() if os.geteuid() == 0 else sandbox.NOBODY)
+        assert blocks * 4096 == PATIENT.disk
+
+
+@pytest.mark.sandbox
+def test_what_is_forked_from_is_made_anew_when_it_is_gone():
+    with Prepared() as prepared:
+        for _ in range(2):
+            with Sandbox(SMALL, prepared=prepared) as box, box.function("f", ["def f(x): return x + 1"]) as f:
+                assert f(1) == 2
+            assert prepared.process is not None
+            prepared.process.kill()
+            prepared.process.wait()
+
+
+TRACE = """\
+import os, subprocess, sys, time
+import numpy, torch
+def f():
+    open('/tmp/mark', 'w').write('of the first')
+    torch.mark = numpy.mark = sys.mark = os.environ['MARK'] = 'of the first'
+    os.mkfifo('/tmp/pipe')
+    if not os.fork():
+        time.sleep(1000)
+    return os.getpid()
+"""
+LOOK = """\
+import os, sys
+import numpy, torch
+def f():
+    alive = 0
+    for number in range(1, 1000):
+        try: os.kill(number, 0); alive += 1
+        except ProcessLookupError: pass
+        except OSError: alive += 1
+    kept = [hasattr(one, 'mark') for one in (torch, numpy, sys)] + ['MARK' in os.environ]
+    return [os.listdir('/tmp'), kept, alive]
+"""
+
+
+@pytest.mark.sandbox
+def test_two_submissions_that_are_forked_from_one_process_see_nothing_of_each_other():
+    def look(box: Sandbox) -> Any:
+        with box.function("f", [LOOK]) as second:
+            return second()
+
+    nothing = [[], [False] * 4, 3]  # three processes: the first one, the one that forks for exercises, and itself
+    with Prepared() as prepared:
+        with Sandbox(SMALL, prepared=prepared) as one, one.function("f", [TRACE]) as first:
+            first()
+            with Sandbox(SMALL, prepared=prepared) as other:  # at the same time
+                assert look(other) == nothing
+                walls = [os.readlink(f"/proc/{box.process.pid}/ns/{kind}") for box in (one, other) for kind in KINDS]
+                assert len(set(walls)) == len(walls)
+                users = [psutil.Process(box.process.pid).uids().real for box in (one, other)]
+                assert len(set(users)) == 2 or os.geteuid() != 0
+        with Sandbox(SMALL, prepared=prepared) as later:
+            assert look(later) == nothing
+        assert prepared.process is not None
+        assert len(psutil.Process(prepared.process.pid).children(recursive=True)) == 2  # bubblewrap's, and ours
+
+
+KINDS = ("ipc", "mnt", "net", "pid", "uts")
 
 
 @pytest.mark.sandbox
@@ -293,9 +389,11 @@ def test_the_system_itself_limits_what_an_exercise_computes(walled):
 @pytest.mark.sandbox
 @pytest.mark.parametrize("box", ["walled", "open_air"])
 def test_if_memory_runs_out_a_submission_ends_before_its_judge(box, request):
-    source = "def f(): return open('/proc/self/oom_score_adj').read().strip()"
-    with request.getfixturevalue(box).function("f", [source]) as f:
-        assert f() == "1000"
+    box = request.getfixturevalue(box)
+    with box.function("f", ["def f(): return 0"]) as f:
+        f()
+        for process in [box.process.pid, *(child.pid for child in psutil.Process(box.process.pid).children(True))]:
+            assert Path(f"/proc/{process}/oom_score_adj").read_text().strip() == "1000"
 
 
 def left_over() -> list[str]:
@@ -344,12 +442,35 @@ def test_a_hostile_function_earns_nothing_and_costs_nobody_anything(name, reques
     assert took < SMALL.wall_seconds + 60  # it ends; how soon, the machine decides
 
 
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (TOO_LARGE, "Your function stopped with NotPlainError: this is too large an answer"),
+        (HOSTILE["a frame that says it is four gigabytes"], "ValueError: this is too large an answer."),
+        ("# long\n" * 20_000 + RIGHT, "ValueError: its code is too long to be run: a cell may have 100,000 letters"),
+    ],
+)
+def test_what_is_too_large_is_said_to_be_in_words_for_a_student(source, sentence, walled):
+    verdict, _ = judged(source, walled)
+    assert not verdict.passed
+    assert sentence in verdict.what
+    assert "course_tools" not in verdict.what
+
+
+@pytest.mark.sandbox
+def test_code_that_is_longer_as_it_is_sent_than_as_it_is_written_leaves_room_for_the_function(walled):
+    cells = [f"# {chr(0x1F600) * 90_000}"] * 10  # of each letter twelve are sent
+    with walled.function("blend", [*cells, RIGHT]) as blend:
+        assert checks.blend(blend).passed
+
+
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Sandbox]:
     """One sandbox for all that look round in it, started where there is something to find."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SECRET", "of the instructor")
-        with Sandbox(PATIENT) as box:
+        with Prepared() as prepared, Sandbox(PATIENT, prepared=prepared) as box:
             yield box
 
 
@@ -380,7 +501,11 @@ def test_without_a_sandbox_time_and_memory_are_still_limited(name, open_air):
 )
 @pytest.mark.parametrize("source", [RIGHT, HOSTILE["SIGKILL of its parent"]], ids=["right", "hostile"])
 def test_nothing_is_left_of_a_sandbox_that_has_ended(source, isolated):
-    with nothing_left_behind(), Sandbox(SMALL, isolated=isolated) as box:
+    with (
+        nothing_left_behind(),
+        Prepared() as prepared,
+        Sandbox(SMALL, isolated=isolated, prepared=prepared) as box,
+    ):
         verdict, _ = judged(source, box)
         assert verdict.passed == (source == RIGHT)
 
@@ -431,10 +556,14 @@ def test_packages_that_lie_below_tmp_are_there_inside_and_nothing_else_of_tmp_is
         (packages / "lying_here.py").write_text("NUMBER = 2\n")
         Path(folder, "secret.txt").write_text("of the instructor")
         real = sandbox._packages()
-        monkeypatch.setattr(sandbox, "_packages", lambda: [*real, packages])
+        monkeypatch.setattr(sandbox, "_packages", lambda: [*real, (packages, "/packages/9")])
         answered = f"[lying_here.NUMBER, os.path.exists('{folder}/secret.txt')]"
         cell = f"import os, lying_here\ndef answer():\n    return {answered}"
-        with Sandbox(Limits(wall_seconds=30)) as box, box.function("answer", [cell]) as answer:
+        with (
+            Prepared() as prepared,
+            Sandbox(Limits(wall_seconds=30), prepared=prepared) as box,
+            box.function("answer", [cell]) as answer,
+        ):
             assert answer() == [2, False]
 
 

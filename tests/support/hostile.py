@@ -3,6 +3,7 @@
 Each is a whole cell.  None of them blends two pictures, except those of HARMLESS.
 """
 
+import sys
 from pathlib import Path
 
 WRONG = "    return picture * 0\n"
@@ -17,6 +18,22 @@ def body(*lines: str) -> str:
 # What a cell does before it defines a wrong function; it is part of the function's own statements.
 def at_once(*lines: str) -> str:
     return body(*lines, WRONG.strip())
+
+
+def frames(value: str = "", *, text: str = "", head: str = "b''", last: str = WRONG.strip()) -> str:
+    """A function that writes to all its descriptors: `head`, or `text` as a frame, or `value` as one in JSON."""
+    written = f"text = {text or f'json.dumps({value}).encode()'}" if text or value else "text = None"
+    return body(
+        "import os, json, struct",
+        written,
+        f"sent = {head} if text is None else struct.pack('>I', len(text)) + text",
+        "for number in range(3, 64):",
+        "    try:",
+        "        left = memoryview(sent)",
+        "        while left: left = left[os.write(number, left):]",
+        "    except OSError: pass",
+        last,
+    )
 
 
 CHECKS = """\
@@ -202,11 +219,105 @@ HOSTILE: dict[str, str] = {
     "a flood of replies": body(
         "import os, json, struct",
         "text = json.dumps({'dict': [['number', 0]]}).encode()",
-        "numbers = [n for n in range(3, 64) if os.path.exists(f'/proc/self/fd/{n}')]",
+        "numbers = []",
+        "for number in range(3, 64):",
+        "    try: numbers.append(os.fstat(number) and number)",
+        "    except OSError: pass",
         "while True:",
         "    for number in numbers:",
         "        try: os.write(number, struct.pack('>I', len(text)) + text)",
         "        except OSError: pass",
+    ),
+}
+
+# More of the same kinds, which end at once: what they send, how they answer, whom they reach.
+HOSTILE |= {
+    "an array for a key": frames("{'dict': [[{'tensor': ['uint8', [6] * 8, 'A' * (6**8 * 4 // 3)]}, 0]]}"),
+    "a frame that says it is four gigabytes": frames(head="b'\\xff' * 4"),
+    "frames of nothing": frames(head="b'\\0' * 40_000"),
+    "half a frame and an end": frames(head="b'\\0\\0\\xff\\xff{'", last="os._exit(0)"),
+    "a frame of brackets": frames(text="b'[' * 4_000_000"),
+    "a frame of small numbers": frames(text="b'[' + b'0,' * 2_000_000 + b'0]'"),
+    "a frame of long numbers": frames("{'list': [int('9' * 4000)] * 1000}"),
+    "a frame with an array of no numbers and no end": frames(
+        "{'dict': [['number', 2], ['value', {'tensor': ['float32', [0] + [4_000_000] * 15, '']}]]}"
+    ),
+    "an answer of very many arrays": body("import torch", "return [torch.zeros(0)] * 20_000"),
+    "an answer of sixteen sides": body("import torch", "return torch.zeros([1] * 16)"),
+    "an answer that is spread out": body("import torch", "return torch.zeros(1).expand(3, 10**10)"),
+    "an answer with few numbers in much room": body(
+        "import torch", "return torch.sparse_coo_tensor(torch.zeros((1, 1)), [1.0], (10**11,))"
+    ),
+    "an answer that is nowhere": body("import torch", "return torch.zeros(3, device='meta')"),
+    "an answer that is not finite": body("return picture * float('nan')"),
+    "an answer that makes itself when it is looked at": body(
+        "class Liar:",
+        "    __dlpack__ = __array__ = __float__ = __iter__ = lambda self, *a, **k: [self] * 10**9",
+        "return Liar()",
+    ),
+    "an error of a hundred megabytes": body("raise ValueError('x' * 10**8)"),
+    "an error that is the judge's own": body("class MemoryError(Exception): pass", "raise MemoryError('it is right')"),
+    "an error that is a picture of the verdict": body("raise ValueError('\\x1b[2J\\rPassed: blend.')"),
+    "a recursion without end": body(
+        "import sys", "sys.setrecursionlimit(10**9)", "def deep(n): return deep(n + 1)", "return deep(0)"
+    ),
+    "signals to all there are": body(
+        "import os, signal",
+        "for process in (1, 2, os.getppid()):",
+        "    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE):",
+        "        try: os.kill(process, number)",
+        "        except OSError: pass",
+        WRONG.strip(),
+    ),
+    "SIGTERM of its parent": body("import os; os.kill(os.getppid(), 15)", WRONG.strip()),
+    "a forger left behind": body(
+        "import os, struct, time",
+        "if not os.fork():",
+        "    os.setsid()",
+        "    if os.fork(): os._exit(0)",
+        "    for turn in range(2000):",
+        '        text = b\'{"dict":[["number",%d],["value",true]]}\' % (turn % 200)',
+        "        for number in range(3, 8):",
+        "            try: os.write(number, struct.pack('>I', len(text)) + text)",
+        "            except OSError: pass",
+        "        time.sleep(0.001)",
+        "    os._exit(0)",
+        WRONG.strip(),
+    ),
+    "files that are to be imported": body(
+        "import os",
+        "for name in ('wire', 'definitions', 'course_lib', 'torch', 'sitecustomize', 'ast'):",
+        "    with open(f'/tmp/{name}.py', 'w') as file: file.write('raise SystemExit')",
+        WRONG.strip(),
+    ),
+    "every descriptor there is": body(
+        "import os",
+        "held = []",
+        "try:",
+        "    while True: held += os.pipe()",
+        "except OSError: pass",
+        WRONG.strip(),
+    ),
+    "an end that never comes": body(
+        "import atexit, threading, time",
+        "atexit.register(lambda: time.sleep(1000))",
+        "threading.Thread(target=time.sleep, args=(1000,)).start()",
+        WRONG.strip(),
+    ),
+    "memory that is locked": body(
+        "import ctypes",
+        "libc = ctypes.CDLL(None)",
+        "libc.mlockall(3)",
+        "return bytearray(20 * 2**30)",
+    ),
+    "helpers that each write what they share": body(
+        "import os, time",
+        "held = bytearray(b'x') * (300 * 2**20)",
+        "for _ in range(10):",
+        "    if not os.fork():",
+        "        for place in range(0, len(held), 4096): held[place] = 1",
+        "        time.sleep(1000)",
+        "time.sleep(1000)",
     ),
 }
 
@@ -216,6 +327,7 @@ NEED_A_NEW_SANDBOX = {"a full disk", "millions of files", "replies of its own"}
 # What a submission learns or does is told in its answer: a text, which the tests look at.
 # Where the files of others are: of users, of services, and what the one who grades keeps at home.
 OTHERS = ["/home", "/etc/passwd", "/var", "/mnt", "/run", "/opt", "/srv"]
+HERE = [str(Path(__file__).parents[2]), sys.prefix, str(Path.home())]  # what a path of this machine begins with
 OTHERS += [str(Path.home() / name) for name in (".ssh", ".bashrc")]
 
 SPIES: dict[str, str] = {
@@ -223,7 +335,7 @@ SPIES: dict[str, str] = {
         "import os",
         "found = []",
         "for top, folders, files in os.walk('/'):",
-        "    if 'site-packages' in top: continue  # what others published is no secret",
+        "    if top.startswith('/packages/'): continue  # what others published is no secret",
         "    found += [os.path.join(top, name) for name in files if 'lesson0' in name or name == 'verdict.py'",
         "              or name.startswith('grading') or name.endswith('.ipynb')]",
         "return str(found)",
@@ -233,7 +345,7 @@ SPIES: dict[str, str] = {
         "found = []",
         "for top, folders, files in os.walk('/'):",
         "    found += [os.path.join(top, name) for name in files if name == 'gradebook.db'",
-        "              and 'site-packages' not in top]",
+        "              and not top.startswith('/packages/')]",
         "return str(found)",
     ),
     "others' files": body(
@@ -304,8 +416,67 @@ SPIES: dict[str, str] = {
     ),
 }
 
+SPIES |= {
+    "where things lie on this machine": body(
+        "import os, sys, torch",
+        "told = [*sys.path, sys.prefix, sys.executable, torch.__file__, *sys.argv, os.getcwd()]",
+        "for process in ('1', 'self', 'thread-self', str(os.getpid())):",
+        "    for name in ('cmdline', 'mountinfo', 'mounts', 'maps', 'status'):",
+        "        try: told.append(open(f'/proc/{process}/{name}').read())",
+        "        except OSError: pass",
+        "for name in ('exe', 'cwd', 'root'):",
+        "    try: told.append(os.readlink(f'/proc/self/{name}'))",
+        "    except OSError: pass",
+        f"return str([one for one in told if any(place in one for place in {HERE})])",
+    ),
+    "descriptors of others": body(
+        "import os, stat",
+        "found = []",
+        "for number in range(1000):",
+        "    try: found.append((number, stat.filemode(os.fstat(number).st_mode)[0]))",
+        "    except OSError: pass",
+        "return str(found if [kind for _, kind in found] != ['c', 'c', 'c', 'p', 'p'] else [])",
+    ),
+    "a terminal": body(
+        "import os",
+        "try: return str(os.openpty())",
+        "except OSError: return '[]'",
+    ),
+    "processes by their numbers": body(
+        "import os",
+        "found = []",
+        "for number in range(1, 3000):",
+        "    try: os.kill(number, 0)",
+        "    except ProcessLookupError: continue",
+        "    except OSError: pass",
+        "    found.append(number)",
+        "return str(found if len(found) > 3 else [])",  # the first one, the one that forks, and this
+    ),
+    "rights": body(
+        "import ctypes",
+        "libc, header, held = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()",
+        "libc.capget(header, held)",
+        "bounding = [number for number in range(41) if libc.prctl(23, number, 0, 0, 0)]",
+        "return str([*filter(None, held), *bounding] + [0] * (libc.prctl(39, 0, 0, 0, 0) != 1))",
+    ),
+}
+
 # They do something odd, and are right.
 HARMLESS: dict[str, str] = {
+    "twelve helpers that only sleep": body(
+        "import os, time",
+        "helpers = []",
+        "if not hasattr(os, 'asked'):",
+        "    os.asked, held = True, bytearray(b'x') * (60 * 2**20)",
+        "    for _ in range(12):",
+        "        helpers.append(os.fork())",
+        "        if not helpers[-1]: time.sleep(1000)",
+        "    time.sleep(0.7)",
+        "for helper in helpers:",
+        "    os.kill(helper, 9)",
+        "    os.waitpid(helper, 0)",
+        "return (1 - amount) * picture + amount * noise",
+    ),
     "a million printed lines": HEAD
     + "    for number in range(10**6 // 3): print('line', number)\n"
     + RIGHT.split("\n")[1]
