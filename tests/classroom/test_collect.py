@@ -819,7 +819,7 @@ def test_a_hundred_megabytes_of_outputs_are_left_out(course: Path, lms: Path, do
 def test_a_cell_that_nobody_can_have_written_is_refused(course: Path, lms: Path, done: Notebook) -> None:
     cell(done, "blend")["source"] = "x = 1\n" * 200_000
     assert refused(course, lms, "01_noise.ipynb", as_bytes(done)).startswith(
-        "its code has 1.2 million letters; at most 1,000,000"
+        "its code has 1.2 million letters; at most 1 million are read"
     )
 
 
