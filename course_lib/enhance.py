@@ -17,7 +17,7 @@ from .errors import CourseError
 from .judge import Judge
 from .models import Denoiser, load_denoiser, sinusoidal_embedding
 from .noise import blend, noise_like
-from .world.plates import CHARACTERS, HEIGHT, PLACES, Layout, pieces
+from .world.plates import CHARACTERS, HEIGHT, PLACES, Layout, layout_of, pieces, plate_texts, render_plates
 
 BLURS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)  # in pixels of a plate that is 16 high
 SENSOR = 0.04  # standard deviation of the camera's noise: 5 of 255 grey levels
@@ -227,6 +227,33 @@ def enhance(model: Denoiser, photos: Tensor, *, seed: int) -> Tensor:
         noisy = blend(plates, noise_like(photos, seed=seed + number * 2**32), amount)
         plates = sampling.draw(model, noisy, key=key, start=amount, **RESTART_WALK)
     return plates
+
+
+def measure(
+    model: Denoiser, reader: Reader, blur: float, *, count: int, first_seed: int, counted: int | None = None
+) -> dict[str, float]:
+    """Photograph `count` plates at a blur, restore each once, and have the answers read.
+
+    Returns the shares "legible" and "right" of the answers, and of the photos themselves ("photo right"); over the
+    first `counted` of the plates the means of the best possible chance ("bound") and of the "bits" of uncertainty.
+    """
+    seeds = torch.arange(count) + first_seed
+    texts = plate_texts(seeds)
+    photos = photograph(render_plates(texts, seeds), blur, seed=first_seed)
+    answers = torch.cat(
+        [enhance(model, batch, seed=first_seed + 1 + number) for number, batch in enumerate(photos.split(64))]
+    )
+    remaining = [
+        count_plates(photo, blur, layout_of(text), seed=seed)
+        for photo, text, seed in list(zip(photos, texts, seeds.tolist(), strict=True))[:counted]
+    ]
+    return {
+        "blur": blur,
+        **reader.score(answers, texts),
+        "photo right": reader.score(enlarge(photos), texts)["right"],
+        "bound": sum(each.best for each in remaining) / len(remaining),
+        "bits": sum(each.bits for each in remaining) / len(remaining),
+    }
 
 
 def shipped_button(path: Path | str = SHIPPED / "plates.safetensors") -> tuple[Denoiser, Reader, dict[str, Any]]:

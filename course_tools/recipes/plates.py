@@ -14,7 +14,6 @@ from tqdm import tqdm
 from course_lib import enhance
 from course_lib.checkpoints import load, load_prefixed
 from course_lib.enhance import BLURS, PictureConditionedDenoiser, Reader, enlarge, photograph
-from course_lib.models import Denoiser
 from course_lib.training import Step
 from course_lib.world.plates import CHARACTERS, HEIGHT, PLACES, layout_of, plate_texts, render_plates
 from course_tools.recipes.run import (
@@ -100,37 +99,12 @@ def make_plates(output: Path, working: Path, device: torch.device) -> dict[str, 
         "scores": {"seconds": round(prepared + measured["seconds"]), "loss": measured["loss"]},
     }
     recipe["scores"]["curve"] = [
-        measure(ema_model, reader, blur, first_seed=FRESH_PLATES, **EXAM_PLATES) for blur in tqdm(BLURS, desc="exam")
+        enhance.measure(ema_model, reader, blur, first_seed=FRESH_PLATES, **EXAM_PLATES)
+        for blur in tqdm(BLURS, desc="exam")
     ]
     save(to_float16(ema_model, prefix="model") | to_float16(reader, prefix="reader"), output, recipe=recipe)
     part.unlink()
     return recipe
-
-
-def measure(
-    model: Denoiser, reader: Reader, blur: float, *, count: int, first_seed: int, counted: int | None = None
-) -> dict[str, float]:
-    """Photograph `count` plates at a blur, restore each once, and have the answers read.
-
-    Returns the shares "legible" and "right" of the answers, and of the photos themselves ("photo right"); over the
-    first `counted` of the plates the means of the best possible chance ("bound") and of the "bits" of uncertainty.
-    """
-    seeds = torch.arange(count) + first_seed
-    texts = plate_texts(seeds)
-    photos = photograph(render_plates(texts, seeds), blur, seed=first_seed)
-    batches = enumerate(photos.split(64), start=1)
-    answers = torch.cat([enhance.enhance(model, batch, seed=first_seed + number) for number, batch in batches])
-    remaining = [
-        enhance.count_plates(photo, blur, layout_of(text), seed=seed)
-        for photo, text, seed in list(zip(photos, texts, seeds.tolist(), strict=True))[:counted]
-    ]
-    return {
-        "blur": blur,
-        **reader.score(answers, texts),
-        "photo right": reader.score(enlarge(photos), texts)["right"],
-        "bound": sum(each.best for each in remaining) / len(remaining),
-        "bits": sum(each.bits for each in remaining) / len(remaining),
-    }
 
 
 def shown_beside(pictures: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from course_lib.enhance import (
 from course_lib.errors import CourseError
 from course_lib.models import parameter_count
 from course_lib.world.plates import CHARACTERS, LAYOUTS, layout_of, plate_texts, render_plates
-from course_tools.recipes.plates import measure
 
 LAYOUT = LAYOUTS["LLLDDD"]
 
@@ -299,7 +298,9 @@ class KnowsAll(Reader):
 
 
 def test_measuring_puts_the_answers_beside_what_nobody_can_beat():
-    sharp, blurred = (measure(Copier(), KnowsAll(), blur, count=70, first_seed=0, counted=3) for blur in (0.0, 6.0))
+    sharp, blurred = (
+        enhance.measure(Copier(), KnowsAll(), blur, count=70, first_seed=0, counted=3) for blur in (0.0, 6.0)
+    )
     assert sharp["legible"] == sharp["right"] == sharp["photo right"] == 1
     assert sharp["bound"] > 0.99 > 0.5 > blurred["bound"] > 0
     assert blurred["legible"] == blurred["right"] == 0

@@ -162,7 +162,7 @@ def test_a_small_exam_of_the_shipped_button_agrees_with_what_is_stored():
     model, reader, recipe = shipped_button()
     for blur in (0.0, 4.0, 8.0):
         stored = next(point for point in recipe["scores"]["curve"] if point["blur"] == blur)
-        now = plates.measure(model, reader, blur, count=96, first_seed=plates.FRESH_PLATES + 50_000, counted=32)
+        now = enhance.measure(model, reader, blur, count=96, first_seed=plates.FRESH_PLATES + 50_000, counted=32)
         for share in ("legible", "right", "photo right"):
             spread = (stored[share] * (1 - stored[share]) / 96 + 0.25 / 96**2) ** 0.5
             assert abs(now[share] - stored[share]) < 4 * spread + 0.02, (blur, share)
