@@ -50,10 +50,7 @@ def labelled() -> Labelled:
     """All drawings with their labels, in the order of the file."""
     with open(FOLDER / "labels.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    with Image.open(FOLDER / "drawings.webp") as image:
-        sheet = torch.from_numpy(np.array(image.convert("RGB")))
-    down, across = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
-    tiles = sheet.reshape(down, SIDE, across, SIDE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)  # N x 3 x 64 x 64
+    tiles = torch.cat([_tiles(path) for path in sorted(FOLDER.glob("drawings_*.webp"))])
     people = ("first", "second", "third", "fourth")
     return Labelled(
         pictures=tiles[: len(rows)].float() / 127.5 - 1,
@@ -62,3 +59,11 @@ def labelled() -> Labelled:
         said=torch.tensor([[int(row[person] or -1) for row in rows] for person in people]),
         held_back=torch.tensor([row["half"] == "held back" for row in rows]),
     )
+
+
+def _tiles(path: Path) -> Tensor:
+    """The pictures of a sheet, row by row: (N, 3, 64, 64) bytes."""
+    with Image.open(path) as image:
+        sheet = torch.from_numpy(np.array(image.convert("RGB")))
+    down, across = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
+    return sheet.reshape(down, SIDE, across, SIDE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)

@@ -83,6 +83,7 @@ def test_a_copy_shares_hardly_a_line_with_what_it_was_made_of():
     assert same < lines / 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_of_sixty_who_wrote_apart_at_most_one_pair_in_a_hundred_is_listed(seed, known):
     class_of = [prints(notebook, known) for notebook in independent(60, seed)]
@@ -166,6 +167,7 @@ def test_a_submission_is_taken_apart_by_exercise_wherever_its_cells_stand(checko
     assert parts(given, checkout) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_of_a_hostile_submission_a_bounded_part_is_compared_and_an_exercise_behind_it_is_found(attack, checkout, known):
     heap = HOSTILE[attack](90_000)

@@ -261,6 +261,7 @@ def test_nothing_of_a_submission_is_markup(pages):
     assert read(page).count("<script>alert(1)</script>") == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_a_hostile_cell_costs_a_page_and_formgrader_its_letters_and_no_more(attack, pages, monkeypatch):
     """No highlighter of another kind than plain text sees a letter of it, and what is kept is small."""

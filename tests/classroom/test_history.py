@@ -18,6 +18,8 @@ from course_tools.classroom.history import LOG, Clock
 from course_tools.cli import main
 from tests.support.classroom import LESSON, hand_in, read
 
+pytestmark = pytest.mark.slow
+
 Judge = dict[tuple[str, str], bool]
 
 

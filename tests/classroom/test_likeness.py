@@ -72,6 +72,7 @@ def test_what_a_word_stands_for_is_known_by_its_place():
     assert words("Whose PHOTO is it?\nMine!", TEXT) == ["whose", "photo", "is", "it", "mine"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_of_a_hostile_text_a_bounded_part_is_looked_at(attack):
     text = HOSTILE[attack](1_000_000)

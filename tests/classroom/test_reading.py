@@ -29,6 +29,8 @@ from course_tools.notebooks.render import render
 from tests.classroom.test_assign import COURSE
 from tests.support.made_course import make_course
 
+pytestmark = pytest.mark.slow
+
 Notebook = dict[str, Any]
 ANSWER = "return (1 - amount) * picture + amount * noise"
 # So little that an attack ends at once, and ten times what an honest notebook takes.

@@ -68,6 +68,7 @@ def read(page: str) -> str:
     return "".join(heard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_whatever_a_cell_holds_it_is_gone_through_once(attack):
     source = HOSTILE[attack](300_000)
