@@ -272,7 +272,7 @@ show(
     [*messy.values(), *difference.values()],
     rows=["messed up", "minus the cat"],
     columns=list(messy),
-    about="Grey in the lower row means: no difference. Look there for the eyes and the nose.",
+    about="What is left without the cat? Look for its eyes and nose in the lower row.",
     alt="Above, the cat messed up in three ways; below, the same minus the true cat: specks "
     "alone for added noise, specks with a faint negative of the cat for the other two.",
 )

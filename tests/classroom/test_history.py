@@ -3,7 +3,7 @@
 import csv
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from course_tools.classroom.gradebook import Course, Submission
 from course_tools.classroom.history import LOG, Clock
 from course_tools.cli import main
 from tests.support.classroom import LESSON, hand_in, read
+from tests.support.killed import stopped_before_renames
 
 pytestmark = pytest.mark.slow
 
@@ -190,30 +191,12 @@ def test_the_command_takes_the_names(course: Path, judge: Judge, capsys: pytest.
     assert asked[-1] == ("ana", ("psnr",))
 
 
-def killed(course: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Grade, and stop before so many files are renamed."""
-    from course_lib import files
-
-    real: Callable[[Any, Any], None] = files.os.replace
-    left = after
-
-    def stop(source: Any, target: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, "replace", stop)
-        grade(course, say=lambda line: None)
-
-
 def test_killed_anywhere_each_grading_is_logged_once(course: Path, judge: Judge, monkeypatch: Any) -> None:
     kills = 0
     while True:
         try:
-            killed(course, monkeypatch, kills)
+            with stopped_before_renames(monkeypatch, kills):
+                grade(course, say=lambda line: None)
             break
         except KeyboardInterrupt:
             kills += 1

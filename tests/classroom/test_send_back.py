@@ -19,6 +19,7 @@ from course_tools.classroom.roster import import_roster, read_roster
 from course_tools.classroom.send_back import FOLDER, send_back
 from course_tools.cli import main
 from tests.support.classroom import LESSON, read
+from tests.support.killed import stopped_before_renames
 
 
 @pytest.fixture
@@ -331,7 +332,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_killed_anywhere_the_files_are_the_old_ones_or_the_new_ones(course: Path, monkeypatch: Any) -> None:
     """Stopped before each rename in turn, and called again: the same roster, names and files for the LMS."""
-    from course_lib import files
 
     export = table(course.parent / "gradebook.csv", *CANVAS)
 
@@ -344,25 +344,14 @@ def test_killed_anywhere_the_files_are_the_old_ones_or_the_new_ones(course: Path
     calm = Path(shutil.copytree(course, course.parent / "calm"))
     all_of_it(calm)
     made = (f"{FOLDER}/gradebook.csv", f"{FOLDER}/feedback-01_noise-canvas.zip")
-    real, left = files.os.replace, 0
-
-    def stop(source: Any, target: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        real(source, target)
-
     kills = 0
     while True:
-        left = kills
-        with monkeypatch.context() as patch:
-            patch.setattr(files.os, "replace", stop)
-            try:
+        try:
+            with stopped_before_renames(monkeypatch, kills):
                 all_of_it(course)
-                break
-            except KeyboardInterrupt:
-                kills += 1
+            break
+        except KeyboardInterrupt:
+            kills += 1
         people = read_roster(course)
         assert people is None or len(people.people) == 3
         json.loads((course / "collected.json").read_text() if (course / "collected.json").exists() else "{}")
